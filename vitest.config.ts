@@ -1,0 +1,18 @@
+import { readdirSync } from "node:fs"
+import { defineConfig } from "vitest/config"
+
+const conditions = ["@keyfold/source"]
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    projects: [
+      ...readdirSync(new URL("packages", import.meta.url)).map((name) => ({
+        extends: true as const,
+        test: { name, root: `packages/${name}`, include: ["test/**/*.test.ts"] }
+      })),
+      { extends: true as const, test: { name: "tools", root: "tools", include: ["test/**/*.test.ts"], testTimeout: 180_000 } }
+    ]
+  }
+})
