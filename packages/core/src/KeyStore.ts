@@ -1,0 +1,200 @@
+/**
+ * The portable store of API keys: what people call, whichever backend is behind it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { ApiKey, IssuedKey, KeyRef, Revocation } from "./ApiKey.ts"
+import { unmet, type Capabilities, type Requirements } from "./Capabilities.ts"
+import { ConfigurationError } from "./ConfigurationError.ts"
+import type { Driver } from "./Driver.ts"
+import { makeCalls, type Store } from "./internal/calls.ts"
+import { makeCreate } from "./internal/create.ts"
+import * as cursor from "./internal/cursor.ts"
+import { getFromList } from "./internal/derive.ts"
+import { makeListing } from "./internal/listing.ts"
+import * as recent from "./internal/recent.ts"
+import { mapScopes } from "./internal/spec.ts"
+import type { Filter, Page, PageRequest } from "./KeyList.ts"
+import type { KeySpec } from "./KeySpec.ts"
+import type { KeyStoreError } from "./KeyStoreError.ts"
+import type { KeyUsage } from "./KeyUsage.ts"
+import type { OperationId } from "./OperationId.ts"
+import { RetryPolicy } from "./RetryPolicy.ts"
+import type { Verification } from "./Verification.ts"
+
+/**
+ * Names one create.
+ *
+ * `operationId` is generated when omitted. `within` (30 seconds when omitted) bounds the whole call: what cannot be
+ * settled by then fails `OutcomeUnknown`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface CreateOptions {
+  readonly operationId?: OperationId
+  readonly within?: Duration.Input
+}
+
+/**
+ * Configures one store, whatever its backend.
+ *
+ * - `store`: the name used in errors and spans; the backend's name when omitted.
+ * - `tenant`: whose keys these are, where the store serves one tenant of several.
+ * - `defaults`: owner and scopes for specs that leave them out.
+ * - `scopeMap`: portable scope name → the backend's own scopes. With a map, only its names are accepted.
+ * - `require`: what the program needs; the store refuses to boot where the backend cannot meet it.
+ * - `cursorSecret`: lets several processes read each other's cursors; random per store when omitted.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface StoreOptions {
+  readonly store?: string
+  readonly tenant?: string
+  readonly defaults?: { readonly owner?: string; readonly scopes?: ReadonlyArray<string> }
+  readonly scopeMap?: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly require?: Requirements
+  readonly cursorSecret?: Redacted.Redacted<string>
+}
+
+/**
+ * Manages the API keys of one backend.
+ *
+ * Every operation exists on every store and fails with `KeyStoreError` and nothing else. What the backend cannot do
+ * fails `Unsupported` before anything is sent.
+ *
+ * - `create` returns the key with its secret, once. It is retried only where the backend provably did nothing; an
+ *   outcome that cannot be settled is `OutcomeUnknown`, never a second key.
+ * - `get` finds one key, or fails `NotFound`.
+ * - `list` streams keys to the end and stops requesting when its consumer stops; `listPage` serves stateless callers.
+ * - `revoke` withdraws a key for good and says how long its secret may still be accepted. Revoking twice succeeds.
+ * - `usage` reports the backend's numbers with their precision.
+ * - `verify` asks the backend whether a secret is valid. An outage is an error, never `valid: false`.
+ * - `identify` reads the key's id from the secret's own format, without any request, where the format carries it.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class KeyStore extends Context.Service<
+  KeyStore,
+  {
+    readonly store: string
+    readonly backend: string
+    readonly tenant: Option.Option<string>
+    readonly capabilities: Capabilities
+    readonly create: (spec: KeySpec, options?: CreateOptions) => Effect.Effect<IssuedKey, KeyStoreError>
+    readonly get: (ref: KeyRef) => Effect.Effect<ApiKey, KeyStoreError>
+    readonly list: (filter?: Filter) => Stream.Stream<ApiKey, KeyStoreError>
+    readonly listPage: (request?: PageRequest) => Effect.Effect<Page, KeyStoreError>
+    readonly revoke: (ref: KeyRef) => Effect.Effect<Revocation, KeyStoreError>
+    readonly usage: (ref: KeyRef) => Effect.Effect<KeyUsage, KeyStoreError>
+    readonly verify: (secret: Redacted.Redacted<string>) => Effect.Effect<Verification, KeyStoreError>
+    readonly identify: (secret: Redacted.Redacted<string>) => Option.Option<KeyRef>
+  }
+>()("@keyfold/core/KeyStore") {}
+
+const checkOptions = (driver: Driver, options: StoreOptions): ConfigurationError | undefined => {
+  const store = options.store ?? driver.backend
+  const { capabilities } = driver
+  if (store === "") {
+    return new ConfigurationError({ field: "store", problem: "the store's name is empty.", fix: "Give it a name." })
+  }
+  if (capabilities.owners === "required" && (options.defaults?.owner ?? "") === "") {
+    return new ConfigurationError({
+      store,
+      field: "defaults.owner",
+      problem: `every ${driver.backend} key needs an owner, and the store names no default.`,
+      fix: "Set defaults.owner to the user who owns keys created without an owner."
+    })
+  }
+  if (capabilities.owners === "unsupported" && options.defaults?.owner !== undefined) {
+    return new ConfigurationError({
+      store,
+      field: "defaults.owner",
+      problem: `${driver.backend} keys have no owner.`,
+      fix: "Remove defaults.owner."
+    })
+  }
+  return checkScopes(driver, options, store) ?? checkRequirements(driver, options, store)
+}
+
+const checkScopes = (driver: Driver, options: StoreOptions, store: string): ConfigurationError | undefined => {
+  const scopes = options.defaults?.scopes ?? []
+  if (!driver.capabilities.scopes && (scopes.length > 0 || options.scopeMap !== undefined)) {
+    const field = scopes.length > 0 ? "defaults.scopes" : "scopeMap"
+    const problem = `${driver.backend} keys have no scopes.`
+    return new ConfigurationError({ store, field, problem, fix: `Remove ${field}.` })
+  }
+  const mapped = mapScopes(options.scopeMap, scopes)
+  return mapped._tag === "Failure"
+    ? new ConfigurationError({ store, field: "defaults.scopes", problem: `${mapped.failure.message}.` })
+    : undefined
+}
+
+const checkRequirements = (driver: Driver, options: StoreOptions, store: string): ConfigurationError | undefined => {
+  const missing = unmet(driver.capabilities, options.require ?? {})
+  return missing.length === 0
+    ? undefined
+    : new ConfigurationError({
+        store,
+        field: "require",
+        problem: `${driver.backend} cannot meet: ${missing.join(", ")}.`,
+        fix: "Choose another backend for this store, or drop the requirement."
+      })
+}
+
+/**
+ * Builds a store from a driver.
+ *
+ * It adds what every backend needs: input checks and capability guards before any request, store defaults and scope
+ * maps, retries, derived operations, authenticated cursors, settled statuses and spans `KeyStore.<operation>`. The
+ * scope owns what outlives a call. Fails with `ConfigurationError` where the options cannot work on this backend.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (
+  driver: Driver,
+  options: StoreOptions = {}
+): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
+  const problem = checkOptions(driver, options)
+  if (problem !== undefined) return yield* problem
+  const name = options.store ?? driver.backend
+  const binding = { store: name, backend: driver.backend, tenant: options.tenant }
+  const store: Store = {
+    name,
+    driver,
+    options,
+    policy: yield* RetryPolicy,
+    recent: recent.make(driver.capabilities.consistency.visibility),
+    cursors: yield* cursor.make(binding, options.cursorSecret),
+    get: driver.get ?? getFromList(driver)
+  }
+  return KeyStore.of({
+    store: name,
+    backend: driver.backend,
+    tenant: Option.fromUndefinedOr(options.tenant),
+    capabilities: driver.capabilities,
+    create: makeCreate(store),
+    ...makeListing(store),
+    ...makeCalls(store)
+  })
+})
+
+/**
+ * Provides a store built from a driver.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (driver: Driver, options: StoreOptions = {}): Layer.Layer<KeyStore, ConfigurationError> =>
+  Layer.effect(KeyStore, make(driver, options))

@@ -1,0 +1,210 @@
+/**
+ * A driver that keeps keys in memory: the reference for what every operation means.
+ *
+ * Use it in an application's own tests and to try Keyfold without any backend. Keys vanish with the process.
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { KeyId, type ApiKey, type IssuedKey, type KeyRef, type Revocation } from "./ApiKey.ts"
+import { promised, type Capabilities } from "./Capabilities.ts"
+import type { ConfigurationError } from "./ConfigurationError.ts"
+import { DriverError, type CreateRequest, type Driver, type DriverPage, type PageRequest } from "./Driver.ts"
+import * as crypto from "./internal/crypto.ts"
+import * as KeyStore from "./KeyStore.ts"
+import { Conflict, NotFound } from "./KeyStoreError.ts"
+import type { KeyUsage } from "./KeyUsage.ts"
+import type { Verification } from "./Verification.ts"
+
+/**
+ * Declares what the memory driver can do: everything, exactly and at once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const capabilities: Capabilities = {
+  operations: {
+    create: "native",
+    get: "native",
+    list: "native",
+    revoke: "native",
+    usage: "native",
+    verify: "native"
+  },
+  identify: true,
+  listsRevoked: "always",
+  getsRevoked: true,
+  expiry: true,
+  scopes: true,
+  owners: "optional",
+  tags: true,
+  pagination: "native",
+  usage: "exact",
+  createSafety: "idempotent",
+  revokes: "any",
+  revokeUnknown: "notFound",
+  repeatedRevoke: "unchanged",
+  revocationLag: promised(0),
+  quota: { source: "unknown" },
+  consistency: { visibility: promised(0), settle: promised(0) },
+  tenancy: "native"
+}
+
+interface Entry {
+  readonly key: ApiKey
+  readonly digest: Uint8Array
+  readonly accepted: number
+  readonly refused: number
+}
+
+interface Shelf {
+  readonly entries: Map<string, Entry>
+  readonly operations: Map<string, string>
+}
+
+const secretPattern = /^mem_([A-Za-z0-9_-]{12})\.[A-Za-z0-9_-]{43}$/
+
+const idOf = (secret: Redacted.Redacted<string>): string | undefined => secretPattern.exec(Redacted.value(secret))?.[1]
+
+const notFound = new DriverError({ reason: new NotFound({}), sent: "maybe" })
+
+const find = (shelf: Shelf, ref: KeyRef): Effect.Effect<Entry, DriverError> =>
+  Effect.suspend(() => {
+    const entry = shelf.entries.get(ref.id)
+    return entry === undefined ? Effect.fail(notFound) : Effect.succeed(entry)
+  })
+
+const create = Effect.fnUntraced(function* (
+  shelf: Shelf,
+  request: CreateRequest
+): Effect.fn.Return<IssuedKey, DriverError> {
+  const existing = shelf.operations.get(request.operationId)
+  if (existing !== undefined) {
+    const reason = new Conflict({ existing: { id: KeyId.make(existing) } })
+    return yield* new DriverError({ reason, sent: "maybe" })
+  }
+  const id = KeyId.make(crypto.randomText(9))
+  const secret = `mem_${id}.${crypto.randomText(32)}`
+  const { expiresAt, name, owner } = request
+  const key: ApiKey = {
+    id,
+    ...(name === undefined ? {} : { name }),
+    ...(owner === undefined ? {} : { owner }),
+    scopes: request.scopes,
+    status: "active",
+    createdAt: yield* DateTime.now,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    hint: secret.slice(-4),
+    tags: request.tags,
+    provider: {}
+  }
+  shelf.operations.set(request.operationId, id)
+  const digest = yield* Effect.promise(() => crypto.sha256(secret))
+  shelf.entries.set(id, { key, digest, accepted: 0, refused: 0 })
+  return { key, secret: Redacted.make(secret, { label: "secret" }) }
+})
+
+const page = Effect.fnUntraced(function* (shelf: Shelf, request: PageRequest): Effect.fn.Return<DriverPage> {
+  const now = (yield* DateTime.now).epochMilliseconds
+  const position = request.position
+  const keys: Array<ApiKey> = []
+  // Insertion order is creation order; the position is the id of the last key of the page before.
+  let started = position === undefined
+  for (const { key } of shelf.entries.values()) {
+    const expired = key.status === "active" && key.expiresAt !== undefined && key.expiresAt.epochMilliseconds < now
+    const status = expired ? "expired" : key.status
+    const matches = request.statuses.includes(status) && (request.owner === undefined || key.owner === request.owner)
+    if (started && matches) keys.push(key)
+    if (keys.length > request.limit) break
+    if (key.id === position) started = true
+  }
+  const shown = keys.slice(0, request.limit)
+  const last = shown.at(-1)
+  return last !== undefined && keys.length > request.limit ? { keys: shown, next: last.id } : { keys: shown }
+})
+
+const revoke = Effect.fnUntraced(function* (shelf: Shelf, ref: KeyRef): Effect.fn.Return<Revocation, DriverError> {
+  const entry = yield* find(shelf, ref)
+  const { id } = entry.key
+  if (entry.key.status === "revoked") return { id, alreadyRevoked: true, effectiveWithin: Duration.zero }
+  const revokedAt = yield* DateTime.now
+  shelf.entries.set(id, { ...entry, key: { ...entry.key, status: "revoked", revokedAt } })
+  return { id, effectiveWithin: Duration.zero }
+})
+
+const verify = Effect.fnUntraced(function* (
+  shelf: Shelf,
+  secret: Redacted.Redacted<string>
+): Effect.fn.Return<Verification> {
+  const id = idOf(secret)
+  if (id === undefined) return { valid: false, reason: "malformed" }
+  const digest = yield* Effect.promise(() => crypto.sha256(Redacted.value(secret)))
+  const entry = shelf.entries.get(id)
+  if (entry === undefined || !crypto.equalInConstantTime(entry.digest, digest)) {
+    return { valid: false, reason: "unknown" }
+  }
+  const now = yield* DateTime.now
+  const expired = entry.key.expiresAt !== undefined && entry.key.expiresAt.epochMilliseconds < now.epochMilliseconds
+  const reason = entry.key.status === "revoked" ? "revoked" : expired ? "expired" : undefined
+  const counted =
+    reason === undefined
+      ? { ...entry, key: { ...entry.key, lastUsedAt: now }, accepted: entry.accepted + 1 }
+      : { ...entry, refused: entry.refused + 1 }
+  shelf.entries.set(id, counted)
+  return reason === undefined ? { valid: true, key: counted.key } : { valid: false, reason }
+})
+
+const usage = (entry: Entry): KeyUsage => ({
+  id: entry.key.id,
+  precision: "exact",
+  ...(entry.key.lastUsedAt === undefined ? {} : { lastUsedAt: entry.key.lastUsedAt }),
+  completedRequests: entry.accepted + entry.refused,
+  successfulRequests: entry.accepted,
+  failedRequests: entry.refused,
+  provider: {}
+})
+
+/**
+ * Makes an empty memory driver. `partition` gives each tenant keys of its own.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Driver => {
+  const shelves = new Map<string, Shelf>()
+  const view = (tenant: string): Driver => {
+    const shelf = shelves.get(tenant) ?? { entries: new Map(), operations: new Map() }
+    shelves.set(tenant, shelf)
+    return {
+      backend: "memory",
+      capabilities,
+      defaultScopes: [],
+      create: (request) => create(shelf, request),
+      get: (ref) => Effect.map(find(shelf, ref), (entry) => entry.key),
+      list: { kind: "pages", page: (request) => page(shelf, request) },
+      revoke: (ref) => revoke(shelf, ref),
+      usage: (ref) => Effect.map(find(shelf, ref), usage),
+      verify: (secret) => verify(shelf, secret),
+      identify: (secret) => Option.map(Option.fromUndefinedOr(idOf(secret)), (id) => ({ id: KeyId.make(id) })),
+      partition: view
+    }
+  }
+  return view("")
+}
+
+/**
+ * Provides a store in memory.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: KeyStore.StoreOptions = {}): Layer.Layer<KeyStore.KeyStore, ConfigurationError> =>
+  Layer.effect(
+    KeyStore.KeyStore,
+    Effect.suspend(() => KeyStore.make(make(), options))
+  )

@@ -1,0 +1,101 @@
+/** Listing keys: as a stream to the end, and as pages for stateless callers. */
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { ApiKey } from "../ApiKey.ts"
+import type { DriverPage, ListRequest } from "../Driver.ts"
+import { completeness, statuses, type Filter, type Page, type PageRequest } from "../KeyList.ts"
+import type { KeyStore } from "../KeyStore.ts"
+import { InvalidRequest, type KeyStoreError } from "../KeyStoreError.ts"
+import { checked, failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
+import { pageFromKeys } from "./derive.ts"
+import { retrying, retryingStream, type CallFailure } from "./retry.ts"
+import { checkFilter } from "./spec.ts"
+
+const defaultLimit = 100
+const highestLimit = 1000
+
+const listRequest = (filter: Filter): ListRequest => ({ owner: filter.owner, statuses: statuses(filter) })
+
+/** Presents one batch and drops what the filter does not ask for; a backend may send more than asked. */
+const select = (store: Store, filter: Filter, keys: ReadonlyArray<ApiKey>, now: DateTime.Utc): Array<ApiKey> => {
+  const asked = new Set(statuses(filter))
+  const selected: Array<ApiKey> = []
+  for (const raw of keys) {
+    const key = present(store, raw, now)
+    if (asked.has(key.status) && (filter.owner === undefined || key.owner === filter.owner)) selected.push(key)
+  }
+  return selected
+}
+
+const batches = (store: Store, filter: Filter): Stream.Stream<ReadonlyArray<ApiKey>, CallFailure> => {
+  const listing = store.driver.list
+  const request = listRequest(filter)
+  if (listing.kind === "stream") return retryingStream("list", store.policy, () => listing.open(request))
+  return Stream.paginate(undefined as string | undefined, (position) =>
+    Effect.map(
+      retrying("list", store.policy, () => listing.page({ ...request, limit: highestLimit, position })),
+      ({ keys, next }) => [[keys], Option.fromUndefinedOr(next)]
+    )
+  )
+}
+
+const selected = (store: Store, filter: Filter): Stream.Stream<Array<ApiKey>, KeyStoreError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      yield* guarded(store, "list")
+      yield* checked(store, "list", checkFilter(store.driver, filter))
+      const clock = yield* Clock.Clock
+      return batches(store, filter).pipe(
+        Stream.map((keys) => select(store, filter, keys, DateTime.makeUnsafe(clock.currentTimeMillisUnsafe()))),
+        Stream.mapError((failure) => failed(store, "list", failure))
+      )
+    })
+  )
+
+const nativePage = Effect.fnUntraced(function* (
+  store: Store,
+  filter: Filter,
+  limit: number,
+  position: string | undefined
+): Effect.fn.Return<DriverPage, KeyStoreError> {
+  const listing = store.driver.list
+  if (listing.kind === "stream") {
+    const keys = (yield* Stream.runCollect(selected(store, filter))).flat()
+    return pageFromKeys(keys, position, limit)
+  }
+  yield* checked(store, "list", checkFilter(store.driver, filter))
+  const page = yield* retrying("list", store.policy, () =>
+    listing.page({ ...listRequest(filter), limit, position })
+  ).pipe(Effect.mapError((failure) => failed(store, "list", failure)))
+  return { ...page, keys: select(store, filter, page.keys, yield* DateTime.now) }
+})
+
+const readPage = Effect.fnUntraced(function* (
+  store: Store,
+  request: PageRequest
+): Effect.fn.Return<Page, KeyStoreError> {
+  yield* guarded(store, "list")
+  const refuse = (field: string, problem: string) =>
+    Effect.fail(refused(store, "list", new InvalidRequest({ field, problem })))
+  const { cursor, limit = defaultLimit, ...filter } = request
+  if (!Number.isInteger(limit) || limit < 1 || limit > highestLimit) {
+    return yield* refuse("limit", `expected a whole number from 1 to ${highestLimit}`)
+  }
+  const position = cursor === undefined ? undefined : yield* store.cursors.read(filter, cursor)
+  if (cursor !== undefined && position === undefined) {
+    return yield* refuse("cursor", "expected the next of a page of this store, tenant and filter; start without one")
+  }
+  const page = yield* nativePage(store, filter, limit, position)
+  const next = page.next === undefined ? {} : { next: yield* store.cursors.write(filter, page.next) }
+  return { keys: page.keys, ...next, completeness: completeness(store.driver.capabilities, filter) }
+})
+
+/** Makes `list` and `listPage` of a store. */
+export const makeListing = (store: Store): Pick<KeyStore["Service"], "list" | "listPage"> => ({
+  list: (filter = {}) =>
+    selected(store, filter).pipe(Stream.flattenIterable, Stream.withSpan("KeyStore.list", spanOptions(store, "list"))),
+  listPage: (request = {}) => Effect.withSpan(readPage(store, request), "KeyStore.list", spanOptions(store, "list"))
+})

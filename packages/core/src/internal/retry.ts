@@ -1,0 +1,99 @@
+/** The retry engine: runs attempts of one call until one succeeds or the policy is used up. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import type { DriverError } from "../Driver.ts"
+import type { Operation, Reason } from "../KeyStoreError.ts"
+import { isRetryable, type RetryPolicy } from "../RetryPolicy.ts"
+
+/** An attempt's error with what the engine knows about the call. */
+export interface CallFailure {
+  readonly error: DriverError
+  readonly attempts: number
+  readonly exhausted: boolean
+}
+
+const serverDelay = (reason: Reason): Duration.Duration | undefined =>
+  reason._tag === "RateLimited" || reason._tag === "Unavailable" ? reason.retryAfter : undefined
+
+const backoff = (policy: RetryPolicy, attempt: number) =>
+  Effect.map(Random.next, (random) => {
+    const exponential = Duration.toMillis(policy.initialDelay) * 2 ** (attempt - 1)
+    return Math.min(exponential, Duration.toMillis(policy.maximumDelay)) * (0.5 + random / 2)
+  })
+
+/** The limits of one call: its policy and the instant (epoch milliseconds) its budget ends. */
+export interface Limits {
+  readonly policy: RetryPolicy
+  readonly deadline: number
+}
+
+/** Starts the budget of one call now. */
+export const start = (policy: RetryPolicy): Effect.Effect<Limits> =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({ policy, deadline: now + Duration.toMillis(policy.budget) }))
+
+/**
+ * Waits before the attempt after `number`, or fails where there must be none.
+ *
+ * A server-given delay is waited for exactly, never jittered, and not at all above the cap or the remaining budget.
+ */
+export const waitOrFail = Effect.fnUntraced(function* (
+  operation: Operation,
+  limits: Limits,
+  number: number,
+  error: DriverError
+): Effect.fn.Return<void, CallFailure> {
+  if (!isRetryable(operation, error)) {
+    return yield* Effect.fail({ error, attempts: number, exhausted: false })
+  }
+  const { deadline, policy } = limits
+  const asked = serverDelay(error.reason)
+  const delay = asked === undefined ? yield* backoff(policy, number) : Duration.toMillis(asked)
+  const remaining = deadline - (yield* Clock.currentTimeMillis)
+  if (asked !== undefined && (delay > Duration.toMillis(policy.retryAfterCap) || delay > remaining)) {
+    // The caller is told when to come back instead of being parked, and may retry then: this is not exhaustion.
+    return yield* Effect.fail({ error, attempts: number, exhausted: false })
+  }
+  if (number >= policy.attempts || delay > remaining) {
+    return yield* Effect.fail({ error, attempts: number, exhausted: true })
+  }
+  yield* Effect.sleep(Duration.millis(delay))
+})
+
+/** Runs `attempt` (told its number, from 1) until it succeeds, fails for good, or the policy ends it. */
+export const retrying = Effect.fnUntraced(function* <A>(
+  operation: Operation,
+  policy: RetryPolicy,
+  attempt: (number: number) => Effect.Effect<A, DriverError>
+): Effect.fn.Return<A, CallFailure> {
+  const limits = yield* start(policy)
+  for (let number = 1; ; number++) {
+    const result = yield* Effect.result(attempt(number))
+    if (result._tag === "Success") return result.success
+    yield* waitOrFail(operation, limits, number, result.failure)
+  }
+})
+
+/** Runs a stream again from its start while it fails before its first element; later failures end it. */
+export const retryingStream = <A>(
+  operation: Operation,
+  policy: RetryPolicy,
+  open: () => Stream.Stream<A, DriverError>
+): Stream.Stream<A, CallFailure> =>
+  Stream.unwrap(
+    Effect.map(start(policy), (limits) => {
+      let emitted = false
+      const attempt = (number: number): Stream.Stream<A, CallFailure> =>
+        Stream.suspend(open).pipe(
+          Stream.tap(() => Effect.sync(() => void (emitted = true))),
+          Stream.catch((error) =>
+            emitted
+              ? Stream.fail({ error, attempts: number, exhausted: false })
+              : Stream.unwrap(Effect.as(waitOrFail(operation, limits, number, error), attempt(number + 1)))
+          )
+        )
+      return attempt(1)
+    })
+  )
