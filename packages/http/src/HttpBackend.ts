@@ -1,0 +1,222 @@
+/**
+ * One backend over HTTP, as adapters see it: typed calls in, decoded values or reasons out.
+ *
+ * @since 0.1.0
+ */
+import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import { DriverError, refuse } from "@keyfold/core/Driver"
+import { InvalidResponse, Timeout, type Reason } from "@keyfold/core/KeyStoreError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { describeIssue } from "./internal/describeIssue.ts"
+import { readFailure, toReason, type Refine } from "./HttpReason.ts"
+import { ConnectionOptions, Transport, type TransportRequest, type TransportResponse } from "./Transport.ts"
+
+/**
+ * Accepts what every HTTP store is configured with.
+ *
+ * - `baseUrl`: the server's address; a path prefix is kept. Plain `http:` is accepted for this machine only, unless
+ *   `insecure` is true, because the credential travels in clear.
+ * - `timeout`: for each attempt, 10 seconds when omitted.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const HttpOptions = Schema.Struct({
+  timeout: Schema.optionalKey(Schema.DurationFromString),
+  insecure: Schema.optionalKey(Schema.Boolean),
+  ...ConnectionOptions.fields
+})
+
+/**
+ * The type of the options every HTTP store takes.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface HttpOptions extends Schema.Schema.Type<typeof HttpOptions> {}
+
+/**
+ * Configures a backend: where it is, how it is authorised and what its statuses mean.
+ *
+ * `authorize` runs once for each attempt and returns the headers that carry the credential.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface BackendOptions extends HttpOptions {
+  readonly baseUrl: string
+  readonly authorize: Effect.Effect<Readonly<Record<string, Redacted.Redacted<string>>>, DriverError>
+  readonly requestIdHeader?: string
+  readonly refine?: Refine
+}
+
+/**
+ * Describes one call. `segments` are encoded one by one; a trailing empty segment writes a trailing slash.
+ *
+ * `refine` goes before the backend's own, for statuses that mean something else on this call.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Call {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE"
+  readonly segments: ReadonlyArray<string>
+  readonly query?: ReadonlyArray<readonly [name: string, value: string]>
+  readonly json?: Schema.Json
+  readonly refine?: Refine
+}
+
+/**
+ * Performs the calls of one backend, one attempt each.
+ *
+ * `decode` reads a 2xx answer with a schema that ignores what it does not know; an answer it cannot read is
+ * `InvalidResponse`. `discard` takes any 2xx answer, with or without a body.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpBackend {
+  readonly decode: <A, I>(schema: Schema.Codec<A, I>, call: Call) => Effect.Effect<A, DriverError>
+  readonly discard: (call: Call) => Effect.Effect<void, DriverError>
+}
+
+const defaultTimeout = Duration.seconds(10)
+
+const isThisMachine = (hostname: string): boolean =>
+  hostname === "localhost" ||
+  hostname.endsWith(".localhost") ||
+  hostname === "[::1]" ||
+  /^127(\.\d+){3}$/.test(hostname)
+
+const badBaseUrl = (problem: string, fix: string) => new ConfigurationError({ field: "baseUrl", problem, fix })
+
+const parseBaseUrl = (text: string, insecure: boolean): URL | ConfigurationError => {
+  const url = URL.parse(text)
+  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    return badBaseUrl("expected an https URL.", "Write it like https://keys.example.com/prefix.")
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    const fix = "Keep only scheme, host, port and path; credentials go into the adapter's own options."
+    return badBaseUrl("a user name, password, query or fragment is not accepted.", fix)
+  }
+  if (url.protocol === "http:" && !insecure && !isThisMachine(url.hostname)) {
+    const fix = "Use https, or set insecure: true where the network itself is trusted."
+    return badBaseUrl(`plain http would send the credential to ${url.host} in clear.`, fix)
+  }
+  return url
+}
+
+const buildUrl = (base: URL, call: Call): URL | DriverError => {
+  const encoded: Array<string> = []
+  for (const [index, segment] of call.segments.entries()) {
+    const isTrailingSlash = segment === "" && index === call.segments.length - 1
+    // "." and ".." would be resolved away, and an empty segment would reach another route.
+    if ((segment === "" && !isTrailingSlash) || segment === "." || segment === ".." || !segment.isWellFormed()) {
+      return refuse("id", "cannot be part of a path; expected an id as create or list returned it")
+    }
+    encoded.push(encodeURIComponent(segment))
+  }
+  const url = new URL(base)
+  url.pathname = `${base.pathname.replace(/\/+$/, "")}/${encoded.join("/")}`
+  url.search = new URLSearchParams(call.query?.map(([name, value]) => [name, value]) ?? []).toString()
+  return url
+}
+
+const fail = (reason: Reason, requestId: string | undefined): DriverError =>
+  new DriverError({ reason, sent: "maybe", ...(requestId === undefined ? {} : { requestId }) })
+
+const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
+  const decode = Schema.decodeUnknownResult(schema)
+  return (text: string): A | InvalidResponse => {
+    let json: unknown
+    try {
+      json = JSON.parse(text)
+    } catch {
+      return new InvalidResponse({ problem: "the backend answered success with a body that is not JSON" })
+    }
+    const result = decode(json)
+    return result._tag === "Success"
+      ? result.success
+      : new InvalidResponse({
+          problem: `the backend's answer is not what it documents: ${describeIssue(result.failure)}`
+        })
+  }
+}
+
+/** Keeps a request id only where it looks like one: a server could echo anything in a header. */
+const requestIdOf = (response: TransportResponse, name: string | undefined): string | undefined => {
+  const value = name === undefined ? undefined : response.header(name)
+  return value !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : undefined
+}
+
+interface Answer {
+  readonly text: string
+  readonly requestId: string | undefined
+}
+
+const failureText = 64 * 1024
+
+/**
+ * Builds a backend: checks the address, opens the transport, and joins credential, timeout and reason table to each
+ * call.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (
+  options: BackendOptions
+): Effect.fn.Return<HttpBackend, ConfigurationError, Scope.Scope> {
+  const base = parseBaseUrl(options.baseUrl, options.insecure === true)
+  if (base instanceof ConfigurationError) return yield* base
+  const factory = yield* Transport
+  const transport = yield* factory(options)
+  const timeout = options.timeout ?? defaultTimeout
+
+  const exchange = Effect.fnUntraced(function* (
+    call: Call,
+    keepBody: boolean
+  ): Effect.fn.Return<Answer, DriverError, Scope.Scope> {
+    const url = buildUrl(base, call)
+    if (url instanceof DriverError) return yield* url
+    const headers: TransportRequest["headers"] = {
+      accept: "application/json",
+      ...(call.json === undefined ? {} : { "content-type": "application/json" }),
+      ...(yield* options.authorize)
+    }
+    const body = call.json === undefined ? {} : { body: JSON.stringify(call.json) }
+    const response = yield* transport.execute({ method: call.method, url, headers, ...body })
+    const requestId = requestIdOf(response, options.requestIdHeader)
+    if (response.status >= 200 && response.status < 300) {
+      return { text: keepBody ? yield* response.text() : "", requestId }
+    }
+    // A refusal counts even where its body cannot be read.
+    const text = yield* Effect.orElseSucceed(response.text(failureText), () => "")
+    const failure = yield* readFailure(response.status, text, response.header("retry-after"))
+    const refine: Refine = (found) => call.refine?.(found) ?? options.refine?.(found)
+    return yield* fail(toReason(failure, base.host, refine), requestId)
+  })
+
+  const attempt = (call: Call, keepBody: boolean): Effect.Effect<Answer, DriverError> =>
+    exchange(call, keepBody).pipe(
+      Effect.scoped,
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () => Effect.fail(fail(new Timeout({ after: timeout }), undefined))
+      })
+    )
+
+  return {
+    decode: (schema, call) => {
+      const parse = parseBody(schema)
+      return Effect.flatMap(attempt(call, true), ({ requestId, text }) => {
+        const value = parse(text)
+        return value instanceof InvalidResponse ? Effect.fail(fail(value, requestId)) : Effect.succeed(value)
+      })
+    },
+    discard: (call) => Effect.asVoid(attempt(call, false))
+  }
+})

@@ -1,0 +1,137 @@
+/**
+ * From an HTTP status to a reason, once for all adapters.
+ *
+ * @since 0.1.0
+ */
+import {
+  Conflict,
+  InvalidRequest,
+  NotFound,
+  PermissionDenied,
+  QuotaExceeded,
+  RateLimited,
+  Unauthenticated,
+  Unavailable,
+  type Reason
+} from "@keyfold/core/KeyStoreError"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+
+/**
+ * Holds a failed answer while its reason is found. Nothing of it enters an error.
+ *
+ * `json` is undefined where the body is not JSON. `detail` is the server's sentence wherever the body has one: a string
+ * `detail` or `message`, the first `msg` of an array `detail`, or a short plain text.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpFailure {
+  readonly status: number
+  readonly text: string
+  readonly json: unknown
+  readonly detail: string | undefined
+  readonly retryAfter: Duration.Duration | undefined
+}
+
+/**
+ * Refines the shared table for one backend: a reason where the backend means something else by a status, undefined
+ * where the table is right.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Refine = (failure: HttpFailure) => Reason | undefined
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const property = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
+
+const detailOf = (text: string, json: unknown): string | undefined => {
+  const detail = property(json, "detail")
+  const candidates = [
+    detail,
+    Array.isArray(detail) ? property(detail[0], "msg") : undefined,
+    property(json, "message"),
+    json === undefined && text.length <= 300 && !text.trimStart().startsWith("<") ? text.trim() : undefined
+  ]
+  return candidates.find((candidate): candidate is string => typeof candidate === "string" && candidate !== "")
+}
+
+const longest = Duration.days(365)
+
+/**
+ * Reads a Retry-After header: whole seconds or an HTTP date, measured from `now` (epoch milliseconds).
+ *
+ * A date in the past is no wait at all. Anything else is undefined.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const parseRetryAfter = (value: string | undefined, now: number): Duration.Duration | undefined => {
+  const text = value?.trim() ?? ""
+  if (/^\d{1,15}$/.test(text)) return Duration.min(Duration.seconds(Number(text)), longest)
+  // HTTP dates start with a weekday; without this check the parser would read "-5" or "1.5" as a year.
+  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return undefined
+  const instant = DateTime.make(text)
+  return Option.isNone(instant)
+    ? undefined
+    : Duration.min(Duration.millis(Math.max(0, instant.value.epochMilliseconds - now)), longest)
+}
+
+/**
+ * Reads a failed answer leniently: JSON or not, array or string `detail`, plain text, HTML, empty.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const readFailure = (status: number, text: string, retryAfter: string | undefined): Effect.Effect<HttpFailure> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const json = parseJson(text)
+    return { status, text, json, detail: detailOf(text, json), retryAfter: parseRetryAfter(retryAfter, now) }
+  })
+
+const redirected = (host: string): InvalidRequest =>
+  new InvalidRequest({
+    field: "baseUrl",
+    problem:
+      `${host} answers with a redirect, which is not followed because the credential would travel along; ` +
+      "set baseUrl to the address it redirects to, with the right scheme, path and slashes"
+  })
+
+/**
+ * Finds the reason of a failed answer: the adapter's refinement first, then the table.
+ *
+ * The table: 3xx and 400, 405, 406, 410 to 422 `InvalidRequest`, 401 `Unauthenticated`, 402 `QuotaExceeded`, 403
+ * `PermissionDenied`, 404 `NotFound`, 409 `Conflict`, 429 `RateLimited`, 408, 425 and 5xx `Unavailable`, any other
+ * `InvalidRequest`. `host` is all of the URL that is ever shown.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const toReason = (failure: HttpFailure, host: string, refine?: Refine): Reason => {
+  const { retryAfter, status } = failure
+  const waiting = retryAfter === undefined ? {} : { retryAfter }
+  // Browsers hide the status of a redirect that is not followed behind 0.
+  if (status === 0 || (status >= 300 && status < 400)) return redirected(host)
+  const refined = refine?.(failure)
+  if (refined !== undefined) return refined
+  if (status === 401) return new Unauthenticated({})
+  if (status === 402) return new QuotaExceeded({})
+  if (status === 403) return new PermissionDenied({})
+  if (status === 404) return new NotFound({})
+  if (status === 409) return new Conflict({})
+  if (status === 429) return new RateLimited(waiting)
+  if (status === 408 || status === 425 || status >= 500) return new Unavailable({ status, ...waiting })
+  return new InvalidRequest({ problem: `the backend refused the request (status ${status})` })
+}

@@ -1,0 +1,96 @@
+/** The default transport: ky, with everything switched off that Keyfold decides itself. */
+import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import type { DriverError } from "@keyfold/core/Driver"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import ky from "ky"
+import { Fetch } from "../Fetch.ts"
+import { fromCause, tooLong } from "../NetworkFailure.ts"
+import type { ConnectionOptions, TransportFactory, TransportResponse } from "../Transport.ts"
+
+const defaultLimit = 16 * 1024 * 1024
+
+const reveal = (value: string | Redacted.Redacted<string>): string =>
+  typeof value === "string" ? value : Redacted.value(value)
+
+const refuseNodeOptions = (options: ConnectionOptions): ConfigurationError | undefined => {
+  const field = (["proxy", "ca", "clientCertificate"] as const).find((name) => options[name] !== undefined)
+  return field === undefined
+    ? undefined
+    : new ConfigurationError({
+        field,
+        problem: "the platform's fetch cannot use it.",
+        fix: "Provide the layer of @keyfold/undici (npm install @keyfold/undici)."
+      })
+}
+
+const bytesOf = (response: Response): Stream.Stream<Uint8Array, DriverError> =>
+  response.body === null
+    ? Stream.empty
+    : Stream.fromReadableStream({
+        evaluate: () => response.body ?? new ReadableStream<Uint8Array>(),
+        onError: fromCause
+      })
+
+const readText = async (response: Response, limit: number): Promise<string | undefined> => {
+  if (response.body === null) return ""
+  const declared = Number(response.headers.get("content-length") ?? Number.NaN)
+  // A declared length bounds the text only where the body is not compressed.
+  if (declared <= limit && response.headers.get("content-encoding") === null) return response.text()
+  const decoder = new TextDecoder()
+  let text = ""
+  let length = 0
+  for await (const chunk of response.body) {
+    length += chunk.byteLength
+    if (length > limit) return undefined
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+const toResponse = (response: Response): TransportResponse => ({
+  status: response.status,
+  header: (name) => response.headers.get(name) ?? undefined,
+  text: (limit = defaultLimit) =>
+    Effect.flatMap(Effect.tryPromise({ try: () => readText(response, limit), catch: fromCause }), (text) =>
+      text === undefined ? Effect.fail(tooLong(limit)) : Effect.succeed(text)
+    ),
+  bytes: bytesOf(response)
+})
+
+/** Builds the default transport. */
+export const make: TransportFactory = Effect.fnUntraced(function* (options) {
+  const refusal = refuseNodeOptions(options)
+  if (refusal !== undefined) return yield* refusal
+  const client = ky.create({
+    fetch: yield* Fetch,
+    retry: 0,
+    timeout: false,
+    throwHttpErrors: false,
+    redirect: "manual",
+    credentials: "omit"
+  })
+  return {
+    execute: (request) =>
+      Effect.gen(function* () {
+        const controller = yield* Effect.acquireRelease(
+          Effect.sync(() => new AbortController()),
+          (controller) => Effect.sync(() => controller.abort())
+        )
+        const headers: Record<string, string> = {}
+        for (const [name, value] of Object.entries(request.headers)) headers[name] = reveal(value)
+        const response = yield* Effect.tryPromise({
+          try: () =>
+            client(request.url, {
+              method: request.method,
+              headers,
+              signal: controller.signal,
+              ...(request.body === undefined ? {} : { body: reveal(request.body) })
+            }),
+          catch: fromCause
+        })
+        return toResponse(response)
+      })
+  }
+})
