@@ -5,10 +5,10 @@
  */
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { DriverError, refuse } from "@keyfold/core/Driver"
-import { InvalidResponse, Timeout, type Reason } from "@keyfold/core/KeyStoreError"
+import { InvalidResponse, Timeout, Unauthenticated, type Reason } from "@keyfold/core/KeyStoreError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { describeIssue } from "./internal/describeIssue.ts"
@@ -57,7 +57,8 @@ export interface BackendOptions extends HttpOptions {
 /**
  * Describes one call. `segments` are encoded one by one; a trailing empty segment writes a trailing slash.
  *
- * `refine` goes before the backend's own, for statuses that mean something else on this call.
+ * `authorize` replaces the backend's own. `refine` goes before the backend's own, for statuses that mean something else
+ * on this call.
  *
  * @category models
  * @since 0.1.0
@@ -67,6 +68,7 @@ export interface Call {
   readonly segments: ReadonlyArray<string>
   readonly query?: ReadonlyArray<readonly [name: string, value: string]>
   readonly json?: Schema.Json
+  readonly authorize?: BackendOptions["authorize"]
   readonly refine?: Refine
 }
 
@@ -153,6 +155,17 @@ const requestIdOf = (response: TransportResponse, name: string | undefined): str
   return value !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : undefined
 }
 
+/** Refuses what `fetch` would refuse with a message that quotes the credential. */
+const checkedHeaders = (authorize: BackendOptions["authorize"]): BackendOptions["authorize"] =>
+  Effect.flatMap(authorize, (headers) => {
+    const isSendable = Object.values(headers).every((value) => /^[\x20-\x7e\x80-\xff]+$/.test(Redacted.value(value)))
+    const problem =
+      "the store's credential is empty or holds a character that no header can carry, such as a line break"
+    return isSendable
+      ? Effect.succeed(headers)
+      : Effect.fail(new DriverError({ reason: new Unauthenticated({ problem }), sent: "no" }))
+  })
+
 interface Answer {
   readonly text: string
   readonly requestId: string | undefined
@@ -185,7 +198,7 @@ export const make = Effect.fnUntraced(function* (
     const headers: TransportRequest["headers"] = {
       accept: "application/json",
       ...(call.json === undefined ? {} : { "content-type": "application/json" }),
-      ...(yield* options.authorize)
+      ...(yield* checkedHeaders(call.authorize ?? options.authorize))
     }
     const body = call.json === undefined ? {} : { body: JSON.stringify(call.json) }
     const response = yield* transport.execute({ method: call.method, url, headers, ...body })

@@ -1,0 +1,82 @@
+/** The JSON WhyLabs answers with (camelCase, absent instead of null) and its translation into core's words. */
+import { KeyId, type ApiKey, type IssuedKey } from "@keyfold/core/ApiKey"
+import { parseUtc } from "@keyfold/http/Timestamp"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+
+const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+
+const metadata = {
+  keyId: Schema.NonEmptyString,
+  orgId: maybe(Schema.String),
+  userId: maybe(Schema.String),
+  creationTime: maybe(Schema.String),
+  expirationTime: maybe(Schema.String),
+  lastUsedTime: maybe(Schema.String),
+  scopes: maybe(Schema.Array(Schema.String)),
+  resourceId: maybe(Schema.String),
+  alias: maybe(Schema.String),
+  revoked: maybe(Schema.Boolean)
+}
+
+/** One key's metadata: items of a list, the wrapped object of a get. */
+export const UserApiKey = Schema.Struct(metadata)
+
+/** The answer of create, the only one with the secret. */
+export const CreatedUserApiKey = Schema.Struct({ ...metadata, key: Schema.RedactedFromValue(Schema.NonEmptyString) })
+
+/** The answer of list. */
+export const ListUserApiKeys = Schema.Struct({ items: Schema.Array(UserApiKey) })
+
+/** The answer of get: `{}` stands for an unknown, revoked, foreign or not yet indexed id. */
+export const UserApiKeyResponse = Schema.Struct({ key: maybe(UserApiKey) })
+
+type UserApiKey = typeof UserApiKey.Type
+
+const present = <Name extends string, A>(name: Name, value: A | null | undefined) =>
+  (value === null || value === undefined ? {} : { [name]: value }) as { readonly [K in Name]?: A }
+
+/** Reads one key. `""` is how WhyLabs writes "no alias"; times are zone-less UTC text. */
+export const toApiKey = (wire: UserApiKey): ApiKey => ({
+  id: KeyId.make(wire.keyId),
+  ...present("name", wire.alias === "" ? undefined : wire.alias),
+  ...present("owner", wire.userId),
+  scopes: wire.scopes ?? [],
+  status: wire.revoked === true ? "revoked" : "active",
+  ...present("createdAt", parseUtc(wire.creationTime)),
+  ...present("expiresAt", parseUtc(wire.expirationTime)),
+  ...present("lastUsedAt", parseUtc(wire.lastUsedTime)),
+  tags: {},
+  provider: {
+    whylabs: { ...present("organization", wire.orgId), ...present("resourceId", wire.resourceId) }
+  }
+})
+
+/** Reads the answer of create. */
+export const toIssuedKey = (wire: typeof CreatedUserApiKey.Type): IssuedKey => {
+  const secret = Redacted.value(wire.key)
+  return { key: toApiKey(wire), secret: Redacted.make(secret, { label: "secret" }) }
+}
+
+/** `<keyId>.<53 characters>[:<organization>]`; old secrets may hold the punctuation. */
+const secretShape = /^([A-Za-z0-9]{10})\.[A-Za-z0-9+\-^!$&@]{53}(:[\x21-\x39\x3b-\x7e]+)?$/
+
+/** The id a secret carries in clear, or undefined where it is no WhyLabs secret. */
+export const keyIdOf = (secret: Redacted.Redacted<string>): KeyId | undefined => {
+  const id = secretShape.exec(Redacted.value(secret))?.[1]
+  return id === undefined ? undefined : KeyId.make(id)
+}
+
+/** The scopes v1 accepts; v0 accepts two internal ones besides. */
+export const externalScopes: ReadonlyArray<string> = [
+  ":account_administrator",
+  ":administrator",
+  ":authenticated",
+  ":secure_container",
+  ":user",
+  ":write_data",
+  ":write_notification",
+  ":read_notification",
+  ":write_resource",
+  ":read_resource"
+]
