@@ -160,13 +160,17 @@ export const make = Effect.fnUntraced(function* (
     identify: (secret) => Option.map(Option.fromUndefinedOr(keyIdOf(secret)), (id) => ({ id }))
   } satisfies Partial<Driver>
   if (dialect === "v1") {
-    return { ...properties, providerInputs: ["resourceId"], ...v1.make(backend, keyLimit, effectiveWithin) }
+    return { ...properties, providerInputs: ["resourceId"], ...v1.make({ backend, limit: keyLimit, effectiveWithin }) }
   }
-  if (organization === undefined) {
+  // The id is a path segment of every call; the server's router takes no other characters there either.
+  if (organization === undefined || !/^[\w-]+$/.test(organization)) {
     const fix = "Set it to the organization's id, such as org-123."
-    return yield* new ConfigurationError({ field: "organization", problem: "the v0 dialect needs it.", fix })
+    const problem =
+      organization === undefined ? "the v0 dialect needs it." : "expected letters, digits and hyphens, found others."
+    return yield* new ConfigurationError({ field: "organization", problem, fix })
   }
-  return { ...properties, ...v0.make(backend, organization, keyLimit, effectiveWithin) }
+  const collection = ["v0", "organizations", organization, "api-key"]
+  return { ...properties, ...v0.make({ backend, collection, limit: keyLimit, effectiveWithin }) }
 })
 
 /**

@@ -8,11 +8,12 @@ import type * as Redacted from "effect/Redacted"
 import type * as Result from "effect/Result"
 import { settleStatus, type ApiKey, type KeyRef, type Revocation } from "../ApiKey.ts"
 import { supports } from "../Capabilities.ts"
-import { DriverError, type Driver } from "../Driver.ts"
+import type { Driver, DriverError } from "../Driver.ts"
 import type { KeyStore, StoreOptions } from "../KeyStore.ts"
-import { KeyStoreError, NotFound, Unsupported, type Operation, type Reason } from "../KeyStoreError.ts"
+import { KeyStoreError, Unsupported, type Operation, type Reason } from "../KeyStoreError.ts"
 import type { KeyUsage } from "../KeyUsage.ts"
 import { isAmbiguous, type RetryPolicy } from "../RetryPolicy.ts"
+import type { Verification } from "../Verification.ts"
 import type { Cursors } from "./cursor.ts"
 import type { Recent } from "./recent.ts"
 import { retrying, type CallFailure } from "./retry.ts"
@@ -157,6 +158,29 @@ const revokeAttempt = (store: Store, ref: KeyRef) => {
       : Effect.flatMap(store.get(ref), (key) => (key.status === "revoked" ? Effect.succeed(asRevoked) : send))
 }
 
+/** Makes `verify` of a store: an outage stays an error and never reads as "not valid". */
+const makeVerify = (store: Store): KeyStore["Service"]["verify"] => {
+  const { policy } = store
+  const { verify } = store.driver
+  const call = (secret: Redacted.Redacted<string>): Effect.Effect<Verification, KeyStoreError> =>
+    verify === undefined
+      ? Effect.fail(refused(store, "verify", new Unsupported({ capability: "verify" })))
+      : Effect.mapError(
+          retrying("verify", policy, () => verify(secret)),
+          (failure) => failed(store, "verify", failure)
+        )
+  return (secret) =>
+    guarded(store, "verify").pipe(
+      Effect.andThen(call(secret)),
+      Effect.zipWith(DateTime.now, (verification, now) =>
+        verification.valid && verification.key !== undefined
+          ? { ...verification, key: present(store, verification.key, now) }
+          : verification
+      ),
+      Effect.withSpan("KeyStore.verify", spanOptions(store, "verify"))
+    )
+}
+
 /** Makes `get`, `revoke`, `usage`, `verify` and `identify` of a store. */
 export const makeCalls = (
   store: Store
@@ -174,9 +198,7 @@ export const makeCalls = (
       Effect.withSpan(`KeyStore.${operation}`, spanOptions(store, operation))
     )
 
-  const notFound = new DriverError({ reason: new NotFound({}), sent: "maybe" })
   const usage = driver.usage ?? ((ref: KeyRef) => Effect.map(store.get(ref), usageFromKey))
-  const verify = driver.verify ?? (() => Effect.fail(notFound))
 
   return {
     get: (ref) =>
@@ -187,20 +209,7 @@ export const makeCalls = (
       ),
     revoke: (ref) => Effect.suspend(() => call("revoke", ref, revokeAttempt(store, ref))),
     usage: (ref) => call("usage", ref, () => usage(ref)),
-    verify: (secret: Redacted.Redacted<string>) =>
-      guarded(store, "verify").pipe(
-        Effect.andThen(
-          retrying("verify", policy, () => verify(secret)).pipe(
-            Effect.mapError((failure) => failed(store, "verify", failure))
-          )
-        ),
-        Effect.zipWith(DateTime.now, (verification, now) =>
-          verification.valid && verification.key !== undefined
-            ? { ...verification, key: present(store, verification.key, now) }
-            : verification
-        ),
-        Effect.withSpan("KeyStore.verify", spanOptions(store, "verify"))
-      ),
+    verify: makeVerify(store),
     identify: (secret) => driver.identify?.(secret) ?? Option.none()
   }
 }

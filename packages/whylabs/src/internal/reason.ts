@@ -38,12 +38,11 @@ const denied = (needed: string): Refine => {
   const problem =
     "WhyLabs does not say why: the credential is unknown, expired or revoked, belongs to another organization, " +
     `or lacks ${needed}`
-  return ({ status, text }) =>
+  const location = "WhyLabs does not permit requests from this network location"
+  return ({ detail, status }) =>
     status !== 403
       ? undefined
-      : new PermissionDenied({
-          problem: text === "" ? problem : "WhyLabs does not permit requests from this network location"
-        })
+      : new PermissionDenied({ problem: detail?.includes("this location") === true ? location : problem })
 }
 
 const unauthenticated: Refine = ({ status }) =>
@@ -66,13 +65,15 @@ export const shared = (needed: string): Refine => {
   return (failure) => unauthenticated(failure) ?? refusal(failure) ?? unroutable(failure)
 }
 
-/** Reads a failed create: its 404 is about the organization, not about a key. */
+/** Reads a failed create: its 404 is about the organization or, on v1, the resource (a "model"), not about a key. */
 export const create = (limit: number | undefined): Refine => {
   const refuse = badRequest(limit)
-  return (failure) =>
-    failure.status === 404 && !isUnroutable(failure)
-      ? new InvalidRequest({ field: "organization", problem: "WhyLabs does not find the organization" })
-      : refuse(failure)
+  return (failure) => {
+    if (failure.status !== 404 || isUnroutable(failure)) return refuse(failure)
+    return failure.detail?.toLowerCase().includes("resource model") === true
+      ? new InvalidRequest({ field: "provider.whylabs.resourceId", problem: "WhyLabs does not find the resource" })
+      : new InvalidRequest({ field: "organization", problem: "WhyLabs does not find the organization" })
+  }
 }
 
 /** Reads a failed revoke: unknown id, wrong owner and "made a moment ago" are one answer. */

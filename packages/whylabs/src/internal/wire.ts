@@ -31,6 +31,9 @@ export const ListUserApiKeys = Schema.Struct({ items: Schema.Array(UserApiKey) }
 /** The answer of get: `{}` stands for an unknown, revoked, foreign or not yet indexed id. */
 export const UserApiKeyResponse = Schema.Struct({ key: maybe(UserApiKey) })
 
+/** The answer of validate: a JSON object, whatever it says; only its status counts. */
+export const ValidateResponse = Schema.Record(Schema.String, Schema.Json)
+
 type UserApiKey = typeof UserApiKey.Type
 
 const present = <Name extends string, A>(name: Name, value: A | null | undefined) =>

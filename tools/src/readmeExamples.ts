@@ -1,0 +1,166 @@
+/** Checks the code blocks of the documentation: `ts` against the sources, `yaml` and `json` by parsing. */
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join, relative } from "node:path"
+import { parseAllDocuments } from "yaml"
+import { report, type Finding } from "./finding.ts"
+import { filesBelow } from "./workspace.ts"
+
+/** One fenced code block; `line` is the line of its first text line, counted from 1. */
+export interface Fence {
+  readonly file: string
+  readonly line: number
+  readonly language: string
+  readonly text: string
+}
+
+/** Judges a parsed Keyfold configuration: one sentence per problem. */
+export type ValidateConfiguration = (configuration: unknown) => ReadonlyArray<string>
+
+/** What to check: the repository's root and, where there is one, the judge of configurations. */
+export interface Options {
+  readonly root: string
+  readonly validateConfiguration?: ValidateConfiguration
+}
+
+const aliases = new Map(
+  Object.entries({ typescript: "ts", tsx: "ts", js: "ts", javascript: "ts", mjs: "ts", yml: "yaml", jsonc: "json" })
+)
+const fencePattern = /^([ \t]*)```([^\s`]*)[^\n]*\n([^]*?)^\1```[ \t]*$/gm
+
+/** Finds the fenced code blocks of a Markdown text. */
+export const fencesOf = (file: string, markdown: string): ReadonlyArray<Fence> =>
+  [...markdown.matchAll(fencePattern)].map((match) => {
+    const [, indent = "", language = "", text = ""] = match
+    return {
+      file,
+      line: markdown.slice(0, match.index).split("\n").length + 1,
+      language: language.toLowerCase(),
+      text: indent === "" ? text : text.replaceAll(new RegExp(`^${indent}`, "gm"), "")
+    }
+  })
+
+const documents = (root: string): ReadonlyArray<string> => [
+  ...readdirSync(root).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`),
+  ...filesBelow(root, "docs").filter((path) => path.endsWith(".md"))
+]
+
+const finding = ({ file }: Fence, line: number, problem: string): Finding => ({
+  file: `${file}:${line}`,
+  problem,
+  mend: "change the example so that it works as printed"
+})
+
+const message = (error: unknown): string =>
+  error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error)
+
+const checkJson = (fence: Fence): ReadonlyArray<Finding> => {
+  try {
+    JSON.parse(fence.text)
+    return []
+  } catch (error) {
+    return [finding(fence, fence.line, message(error))]
+  }
+}
+
+const isConfiguration = (value: unknown): boolean => typeof value === "object" && value !== null && "stores" in value
+
+const checkYaml = (fence: Fence, validate: ValidateConfiguration): ReadonlyArray<Finding> =>
+  parseAllDocuments(fence.text).flatMap((document) => {
+    const errors = document.errors.map((error) =>
+      finding(fence, fence.line + (error.linePos?.[0].line ?? 1) - 1, message(error))
+    )
+    if (errors.length > 0) return errors
+    const value: unknown = document.toJS()
+    return isConfiguration(value) ? validate(value).map((problem) => finding(fence, fence.line, problem)) : []
+  })
+
+const checkAlias = (fence: Fence): ReadonlyArray<Finding> => {
+  const name = aliases.get(fence.language)
+  const problem = `is marked ${fence.language}, which is not checked`
+  return name === undefined ? [] : [{ file: `${fence.file}:${fence.line - 1}`, problem, mend: `mark it ${name}` }]
+}
+
+/** The compiler options of an example: the repository's own, without the complaints about names nobody uses. */
+const project = (root: string, folder: string, files: ReadonlyArray<string>) => ({
+  extends: relative(folder, join(root, "tsconfig.base.json")),
+  compilerOptions: {
+    types: ["node"],
+    noEmit: true,
+    composite: false,
+    incremental: true,
+    tsBuildInfoFile: "examples.tsbuildinfo",
+    declarationMap: false,
+    sourceMap: false,
+    moduleDetection: "force",
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    rewriteRelativeImportExtensions: false,
+    allowImportingTsExtensions: true,
+    rootDir: relative(folder, root)
+  },
+  files
+})
+
+const compile = (folder: string): { readonly failed: boolean; readonly output: string } => {
+  const tsc = createRequire(import.meta.url)
+    .resolve("typescript/package.json")
+    .replace("package.json", "bin/tsc")
+  const { status, stderr, stdout } = spawnSync(process.execPath, [tsc, "-p", ".", "--pretty", "false"], {
+    cwd: folder,
+    encoding: "utf8"
+  })
+  return { failed: status !== 0, output: stdout + stderr }
+}
+
+/** Each example becomes a file whose lines are those of its README, so that the compiler's lines need no translation. */
+const writeProject = (root: string, folder: string, fences: ReadonlyArray<Fence>): ReadonlyMap<string, Fence> => {
+  const files = new Map(
+    fences.map((fence) => [`${fence.file.replaceAll(/\W/g, "_")}_${fence.line}.ts`, fence] as const)
+  )
+  for (const [name, { line, text }] of files) writeFileSync(join(folder, name), "\n".repeat(line - 1) + text)
+  writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project(root, folder, [...files.keys()])))
+  return files
+}
+
+const checkTypes = (root: string, fences: ReadonlyArray<Fence>): ReadonlyArray<Finding> => {
+  if (fences.length === 0) return []
+  mkdirSync(join(root, "node_modules/.cache"), { recursive: true })
+  const folder = mkdtempSync(join(root, "node_modules/.cache/examples-"))
+  try {
+    const files = writeProject(root, folder, fences)
+    const { failed, output } = compile(folder)
+    const findings = [...output.matchAll(/^([^(\n]+)\((\d+),\d+\): error (TS\d+: [^]*?)(?=\n\S|\s*$(?![^]))/gm)].map(
+      ([, path = "", line = "", problem = ""]): Finding => {
+        const fence = files.get(path)
+        return fence === undefined
+          ? { file: relative(root, join(folder, path)), problem, mend: "mend this source first; the examples use it" }
+          : finding(fence, Number(line), problem)
+      }
+    )
+    return failed && findings.length === 0
+      ? [{ file: dirname(relative(root, folder)), problem: output, mend: "the compiler did not run: see its message" }]
+      : findings
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Checks every code block of the root's Markdown files, of the packages' READMEs and of `docs/`. */
+export const checkExamples = ({ root, validateConfiguration = () => [] }: Options): ReadonlyArray<Finding> => {
+  const fences = documents(root)
+    .filter((path) => existsSync(join(root, path)))
+    .flatMap((path) => fencesOf(path, readFileSync(join(root, path), "utf8")))
+  const marked = (language: string) => fences.filter((fence) => fence.language === language)
+  return [
+    ...fences.flatMap(checkAlias),
+    ...marked("json").flatMap(checkJson),
+    ...marked("yaml").flatMap((fence) => checkYaml(fence, validateConfiguration)),
+    ...checkTypes(root, marked("ts"))
+  ]
+}
+
+if (import.meta.main) report("examples", checkExamples({ root: process.cwd() }))
