@@ -122,6 +122,9 @@ const buildUrl = (base: URL, call: Call): URL | DriverError => {
     }
     encoded.push(encodeURIComponent(segment))
   }
+  // A lone surrogate would reach the server as another character, and so name another key.
+  const strange = call.query?.find(([, value]) => !value.isWellFormed())
+  if (strange !== undefined) return refuse(strange[0], "holds a lone surrogate; expected well-formed text")
   const url = new URL(base)
   url.pathname = `${base.pathname.replace(/\/+$/, "")}/${encoded.join("/")}`
   url.search = new URLSearchParams(call.query?.map(([name, value]) => [name, value]) ?? []).toString()
@@ -173,6 +176,69 @@ interface Answer {
 
 const failureText = 64 * 1024
 
+interface Link {
+  readonly base: URL
+  readonly transport: Transport
+  readonly options: BackendOptions
+}
+
+/** Builds the request of one attempt; whatever fails here leaves the call itself unsent. */
+const prepare = ({ base, options }: Link, call: Call): Effect.Effect<TransportRequest, DriverError> => {
+  const url = buildUrl(base, call)
+  if (url instanceof DriverError) return Effect.fail(url)
+  const body = call.json === undefined ? {} : { body: JSON.stringify(call.json) }
+  return Effect.mapBoth(checkedHeaders(call.authorize ?? options.authorize), {
+    onSuccess: (credential) => ({
+      method: call.method,
+      url,
+      headers: {
+        accept: "application/json",
+        ...(call.json === undefined ? {} : { "content-type": "application/json" }),
+        ...credential
+      },
+      ...body
+    }),
+    // An exchange that was to obtain the credential may have been sent, this call was not.
+    onFailure: ({ reason, requestId }) =>
+      new DriverError({ reason, sent: "no", ...(requestId === undefined ? {} : { requestId }) })
+  })
+}
+
+const exchange = Effect.fnUntraced(function* (
+  { base, options, transport }: Link,
+  call: Call,
+  request: TransportRequest,
+  keepBody: boolean
+): Effect.fn.Return<Answer, DriverError, Scope.Scope> {
+  const response = yield* transport.execute(request)
+  const requestId = requestIdOf(response, options.requestIdHeader)
+  if (response.status >= 200 && response.status < 300) {
+    return { text: keepBody ? yield* response.text() : "", requestId }
+  }
+  // A refusal counts even where its body cannot be read.
+  const text = yield* Effect.orElseSucceed(response.text(failureText), () => "")
+  const failure = yield* readFailure(response.status, text, response.header("retry-after"))
+  const refine: Refine = (found) => call.refine?.(found) ?? options.refine?.(found)
+  return yield* fail(toReason(failure, base.host, refine), requestId)
+})
+
+const attempt = (link: Link, call: Call, keepBody: boolean): Effect.Effect<Answer, DriverError> =>
+  Effect.suspend(() => {
+    const after = link.options.timeout ?? defaultTimeout
+    let sent: DriverError["sent"] = "no"
+    return prepare(link, call).pipe(
+      Effect.flatMap((request) => {
+        sent = "maybe"
+        return exchange(link, call, request, keepBody)
+      }),
+      Effect.scoped,
+      Effect.timeoutOrElse({
+        duration: after,
+        orElse: () => Effect.fail(new DriverError({ reason: new Timeout({ after }), sent }))
+      })
+    )
+  })
+
 /**
  * Builds a backend: checks the address, opens the transport, and joins credential, timeout and reason table to each
  * call.
@@ -186,50 +252,15 @@ export const make = Effect.fnUntraced(function* (
   const base = parseBaseUrl(options.baseUrl, options.insecure === true)
   if (base instanceof ConfigurationError) return yield* base
   const factory = yield* Transport
-  const transport = yield* factory(options)
-  const timeout = options.timeout ?? defaultTimeout
-
-  const exchange = Effect.fnUntraced(function* (
-    call: Call,
-    keepBody: boolean
-  ): Effect.fn.Return<Answer, DriverError, Scope.Scope> {
-    const url = buildUrl(base, call)
-    if (url instanceof DriverError) return yield* url
-    const headers: TransportRequest["headers"] = {
-      accept: "application/json",
-      ...(call.json === undefined ? {} : { "content-type": "application/json" }),
-      ...(yield* checkedHeaders(call.authorize ?? options.authorize))
-    }
-    const body = call.json === undefined ? {} : { body: JSON.stringify(call.json) }
-    const response = yield* transport.execute({ method: call.method, url, headers, ...body })
-    const requestId = requestIdOf(response, options.requestIdHeader)
-    if (response.status >= 200 && response.status < 300) {
-      return { text: keepBody ? yield* response.text() : "", requestId }
-    }
-    // A refusal counts even where its body cannot be read.
-    const text = yield* Effect.orElseSucceed(response.text(failureText), () => "")
-    const failure = yield* readFailure(response.status, text, response.header("retry-after"))
-    const refine: Refine = (found) => call.refine?.(found) ?? options.refine?.(found)
-    return yield* fail(toReason(failure, base.host, refine), requestId)
-  })
-
-  const attempt = (call: Call, keepBody: boolean): Effect.Effect<Answer, DriverError> =>
-    exchange(call, keepBody).pipe(
-      Effect.scoped,
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () => Effect.fail(fail(new Timeout({ after: timeout }), undefined))
-      })
-    )
-
+  const link: Link = { base, options, transport: yield* factory(options) }
   return {
     decode: (schema, call) => {
       const parse = parseBody(schema)
-      return Effect.flatMap(attempt(call, true), ({ requestId, text }) => {
+      return Effect.flatMap(attempt(link, call, true), ({ requestId, text }) => {
         const value = parse(text)
         return value instanceof InvalidResponse ? Effect.fail(fail(value, requestId)) : Effect.succeed(value)
       })
     },
-    discard: (call) => Effect.asVoid(attempt(call, false))
+    discard: (call) => Effect.asVoid(attempt(link, call, false))
   }
 })

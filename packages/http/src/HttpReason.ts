@@ -70,19 +70,23 @@ const detailOf = (text: string, json: unknown): string | undefined => {
 
 const longest = Duration.days(365)
 
+/** The three forms of RFC 9110: IMF-fixdate, RFC 850 and asctime. */
+const httpDate =
+  /^[A-Z][a-z]{2,8},? (\d{2}[ -][A-Z][a-z]{2}[ -](\d{4}|\d{2}) [\d:]{8} GMT|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/
+
 /**
  * Reads a Retry-After header: whole seconds or an HTTP date, measured from `now` (epoch milliseconds).
  *
- * A date in the past is no wait at all. Anything else is undefined.
+ * A date in the past is no wait at all, and no wait is longer than a year. Anything else is undefined.
  *
  * @category combinators
  * @since 0.1.0
  */
 export const parseRetryAfter = (value: string | undefined, now: number): Duration.Duration | undefined => {
   const text = value?.trim() ?? ""
-  if (/^\d{1,15}$/.test(text)) return Duration.min(Duration.seconds(Number(text)), longest)
-  // HTTP dates start with a weekday; without this check the parser would read "-5" or "1.5" as a year.
-  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return undefined
+  if (/^\d+$/.test(text)) return Duration.min(Duration.seconds(Number(text)), longest)
+  // Without this check the parser would read "-5" or "Sat 5" as a date.
+  if (!httpDate.test(text)) return undefined
   const instant = DateTime.make(text)
   return Option.isNone(instant)
     ? undefined

@@ -16,6 +16,8 @@ const beforeSending: ReadonlySet<string> = new Set([
   "ENETUNREACH",
   "EADDRNOTAVAIL",
   "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_PRX_CONN",
+  "UND_ERR_PRX_TLS",
   "CERT_HAS_EXPIRED",
   "CERT_NOT_YET_VALID",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -26,12 +28,23 @@ const beforeSending: ReadonlySet<string> = new Set([
   "ERR_TLS_CERT_ALTNAME_INVALID"
 ])
 
-const codeOf = (cause: unknown, depth = 0): string | undefined => {
+interface Failure {
+  readonly code: string
+  readonly connected: boolean
+}
+
+const failureOf = (cause: unknown, depth = 0): Failure | undefined => {
   if (typeof cause !== "object" || cause === null || depth > 5) return undefined
   // Only codes shaped like the system's are kept: any other text could hold a URL.
-  if ("code" in cause && typeof cause.code === "string" && /^[A-Z][A-Z0-9_]{2,63}$/.test(cause.code)) return cause.code
-  const nested = "errors" in cause && Array.isArray(cause.errors) ? codeOf(cause.errors[0], depth + 1) : undefined
-  return nested ?? ("cause" in cause ? codeOf(cause.cause, depth + 1) : undefined)
+  if ("code" in cause && typeof cause.code === "string" && /^[A-Z][A-Z0-9_]{2,63}$/.test(cause.code)) {
+    // A lost route ends an open connection with the code of one that never opened.
+    return {
+      code: cause.code,
+      connected: "syscall" in cause && (cause.syscall === "read" || cause.syscall === "write")
+    }
+  }
+  const nested = "errors" in cause && Array.isArray(cause.errors) ? failureOf(cause.errors[0], depth + 1) : undefined
+  return nested ?? ("cause" in cause ? failureOf(cause.cause, depth + 1) : undefined)
 }
 
 /**
@@ -43,10 +56,10 @@ const codeOf = (cause: unknown, depth = 0): string | undefined => {
  * @since 0.1.0
  */
 export const fromCause = (cause: unknown): DriverError => {
-  const code = codeOf(cause)
+  const failure = failureOf(cause)
   return new DriverError({
-    reason: new Network(code === undefined ? {} : { code }),
-    sent: code !== undefined && beforeSending.has(code) ? "no" : "maybe"
+    reason: new Network(failure === undefined ? {} : { code: failure.code }),
+    sent: failure !== undefined && !failure.connected && beforeSending.has(failure.code) ? "no" : "maybe"
   })
 }
 

@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import { X509Certificate } from "node:crypto"
+import { createSecureContext } from "node:tls"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { DriverError } from "@keyfold/core/Driver"
 import { resolve, type Secret } from "@keyfold/core/Secret"
@@ -49,33 +51,52 @@ const readTls = Effect.fnUntraced(function* (options: ConnectionOptions): Effect
   }
 })
 
+const works = (attempt: () => unknown): boolean => {
+  try {
+    attempt()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Node trusts nobody where `ca` is no certificate, and refuses a bad pair only at the first request. */
+const checkTls = (tls: Tls): ConfigurationError | undefined => {
+  const { ca, cert } = tls
+  if (ca !== undefined && !works(() => new X509Certificate(ca))) {
+    const fix = "Give the authority's certificates as PEM text."
+    return new ConfigurationError({ field: "ca", problem: "no certificate can be read from it.", fix })
+  }
+  if (cert !== undefined && !works(() => createSecureContext(tls))) {
+    const fix = "Give both as PEM text, the key without a passphrase."
+    return new ConfigurationError({ field: "clientCertificate", problem: "certificate and key do not work.", fix })
+  }
+  return undefined
+}
+
+const badProxy = (): ConfigurationError =>
+  new ConfigurationError({
+    field: "proxy",
+    problem: "expected the http or https URL of a proxy.",
+    fix: "Write it like http://user:password@proxy.example.com:3128, with special characters percent-encoded."
+  })
+
 const makeDispatcher = Effect.fnUntraced(function* (
   options: ConnectionOptions
 ): Effect.fn.Return<Dispatcher, ConfigurationError> {
   const tls = yield* readTls(options)
-  const proxy = yield* readOption("proxy", options.proxy)
-  if (proxy !== undefined && !/^https?:$/.test(URL.parse(proxy)?.protocol ?? "")) {
-    return yield* new ConfigurationError({ field: "proxy", problem: "expected an http or https URL of a proxy." })
-  }
+  const refusal = checkTls(tls)
+  if (refusal !== undefined) return yield* refusal
+  const uri = yield* readOption("proxy", options.proxy)
   // Timers belong to Effect's clock: the pool's own would fail a slow answer on another clock.
   const timers = { headersTimeout: 0, bodyTimeout: 0 }
+  if (uri === undefined) return new Agent({ ...timers, connect: tls })
+  if (!/^https?:$/.test(URL.parse(uri)?.protocol ?? "")) return yield* badProxy()
+  const proxyTls = tls.ca === undefined ? {} : { ca: tls.ca }
+  // The cause could quote the proxy's password.
   return yield* Effect.try({
-    try: () =>
-      proxy === undefined
-        ? new Agent({ ...timers, connect: tls })
-        : new ProxyAgent({
-            ...timers,
-            uri: proxy,
-            requestTls: tls,
-            proxyTls: tls.ca === undefined ? {} : { ca: tls.ca }
-          }),
-    // The cause could quote a key or the proxy's password.
-    catch: () =>
-      new ConfigurationError({
-        field: proxy === undefined ? "clientCertificate" : "proxy",
-        problem: "the connection options were refused.",
-        fix: "Check that ca, certificate and key are PEM text that belongs together."
-      })
+    try: () => new ProxyAgent({ ...timers, uri, requestTls: tls, proxyTls }),
+    catch: badProxy
   })
 })
 
@@ -87,7 +108,8 @@ const readText = async (body: Dispatcher.ResponseData["body"], limit: number): P
     if (length > limit) return undefined
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString("utf8")
+  // Unlike a Buffer, a decoder drops a byte order mark, as fetch does.
+  return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
 const toResponse = ({ body, headers, statusCode }: Dispatcher.ResponseData): TransportResponse => ({
@@ -128,7 +150,7 @@ export const make: TransportFactory = Effect.fnUntraced(function* (options) {
         const response = yield* Effect.tryPromise({
           try: () =>
             send(request.url, {
-              method: request.method as Dispatcher.HttpMethod,
+              method: request.method,
               headers,
               body: request.body === undefined ? null : reveal(request.body),
               dispatcher,

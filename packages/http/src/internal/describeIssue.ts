@@ -1,20 +1,27 @@
 /** Says where a decoded answer differs from its schema, without any of its values. */
 import type * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 
-/** Names of fields are ours or the contract's; anything longer or stranger could be data. */
-const isPlainName = (part: PropertyKey): boolean =>
-  typeof part === "number" || (typeof part === "string" && /^[A-Za-z0-9_]{1,40}$/.test(part))
+/** Shows the fields a schema names and positions; any other key came with the answer and could be data. */
+const show = (part: PropertyKey, ast: SchemaAST.AST): string =>
+  typeof part === "number" || (SchemaAST.isObjects(ast) && ast.propertySignatures.some(({ name }) => name === part))
+    ? String(part)
+    : "?"
 
-const firstPath = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey>): ReadonlyArray<PropertyKey> => {
+const firstPath = (
+  issue: SchemaIssue.Issue,
+  ast: SchemaAST.AST,
+  path: ReadonlyArray<string>
+): ReadonlyArray<string> => {
   switch (issue._tag) {
     case "Pointer":
-      return firstPath(issue.issue, [...path, ...issue.path])
+      return firstPath(issue.issue, ast, [...path, ...issue.path.map((part) => show(part, ast))])
     case "Filter":
     case "Encoding":
-      return firstPath(issue.issue, path)
+      return firstPath(issue.issue, ast, path)
     case "Composite":
-      return firstPath(issue.issues[0], path)
+      return firstPath(issue.issues[0], issue.ast, path)
     default:
       return path
   }
@@ -22,6 +29,6 @@ const firstPath = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey>): 
 
 /** Names the first field that does not fit. */
 export const describeIssue = (error: Schema.SchemaError): string => {
-  const path = firstPath(error.issue, []).map((part) => (isPlainName(part) ? String(part) : "?"))
+  const path = firstPath(error.issue, SchemaAST.unknown, [])
   return path.length === 0 ? "the body has another shape" : `unexpected value at ${path.join(".")}`
 }

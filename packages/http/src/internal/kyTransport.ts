@@ -63,8 +63,10 @@ const toResponse = (response: Response): TransportResponse => ({
 export const make: TransportFactory = Effect.fnUntraced(function* (options) {
   const refusal = refuseNodeOptions(options)
   if (refusal !== undefined) return yield* refusal
+  const fetch = yield* Fetch
   const client = ky.create({
-    fetch: yield* Fetch,
+    // ky would call it as a method of its options, which the platform's own refuses outside Node.
+    fetch: (input, init) => fetch(input, init),
     retry: 0,
     timeout: false,
     throwHttpErrors: false,

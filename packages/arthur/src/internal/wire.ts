@@ -1,0 +1,70 @@
+/** The JSON Arthur answers with (absent instead of null) and its translation into core's words. */
+import { KeyId, type ApiKey, type IssuedKey } from "@keyfold/core/ApiKey"
+import * as Encoding from "effect/encoding/Base64"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+
+const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
+
+const fields = {
+  id: Schema.NonEmptyString,
+  description: maybe(Schema.String),
+  is_active: maybe(Schema.Boolean),
+  created_at: maybe(Schema.Json),
+  deactivated_at: maybe(Schema.Json),
+  roles: maybe(Schema.Array(Schema.String))
+}
+
+/** One key: items of the list, the answer of get. */
+export const ApiKeyResponse = Schema.Struct(fields)
+
+/** The answer of create, the only one with the secret. */
+export const CreatedApiKeyResponse = Schema.Struct({ ...fields, key: Schema.RedactedFromValue(Schema.NonEmptyString) })
+
+/** The answer of list: a bare array of active keys. */
+export const ApiKeyResponses = Schema.Array(ApiKeyResponse)
+
+const present = <Name extends string, A>(name: Name, value: A | null | undefined) =>
+  (value === null || value === undefined ? {} : { [name]: value }) as { readonly [K in Name]?: A }
+
+/**
+ * Reads one key.
+ *
+ * `created_at` is the start time of the server process and `deactivated_at` a wall clock without a zone, so neither is
+ * offered as a time: both stay under `provider` as they came.
+ */
+export const toApiKey = (wire: typeof ApiKeyResponse.Type): ApiKey => ({
+  id: KeyId.make(wire.id),
+  ...present("name", wire.description === "" ? undefined : wire.description),
+  scopes: wire.roles ?? [],
+  status: wire.is_active === false ? "revoked" : "active",
+  tags: {},
+  provider: {
+    arthur: { ...present("createdAt", wire.created_at), ...present("deactivatedAt", wire.deactivated_at) }
+  }
+})
+
+/** Reads the answer of create. */
+export const toIssuedKey = (wire: typeof CreatedApiKeyResponse.Type): IssuedKey => ({
+  key: toApiKey(wire),
+  secret: Redacted.make(Redacted.value(wire.key), { label: "secret" })
+})
+
+const secretShape = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):[A-Za-z0-9_-]{43}$/
+
+/** The id a secret carries (base64 of `<id>:<43 characters>`), or undefined where it is no such secret. */
+export const keyIdOf = (secret: Redacted.Redacted<string>): KeyId | undefined => {
+  const text = Result.getOrUndefined(Encoding.decodeString(Redacted.value(secret)))
+  const id = text === undefined ? undefined : secretShape.exec(text)?.[1]
+  return id === undefined ? undefined : KeyId.make(id)
+}
+
+/** The roles a key may be created with. */
+export const assignableRoles: ReadonlyArray<string> = [
+  "DEFAULT-RULE-ADMIN",
+  "TASK-ADMIN",
+  "VALIDATION-USER",
+  "ORG-AUDITOR",
+  "ORG-ADMIN"
+]

@@ -1,0 +1,131 @@
+/**
+ * The schema of Keyfold's tables, as migrations that only ever grow at the end.
+ *
+ * One set serves SQLite and PostgreSQL: `TEXT` and `BIGINT` columns, times in milliseconds since 1970, lists as JSON
+ * text. The highest migration applied is the version of a database's schema.
+ *
+ * @since 0.1.0
+ */
+import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import * as Effect from "effect/Effect"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+
+const table = "keyfold_migrations"
+
+const keys = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // Peppers belong to the deployment and not to a tenant; every other table begins with its tenant.
+  yield* sql`CREATE TABLE keyfold_peppers (
+    version BIGINT NOT NULL PRIMARY KEY,
+    fingerprint TEXT NOT NULL UNIQUE,
+    created_at BIGINT NOT NULL
+  )`
+  // The nonce tells which attempt made the key, so that a lost answer can be settled.
+  yield* sql`CREATE TABLE keyfold_keys (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    operation_id TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    name TEXT,
+    owner TEXT,
+    scopes TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,
+    pepper_version BIGINT NOT NULL REFERENCES keyfold_peppers (version),
+    hint TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    revoked_at BIGINT,
+    PRIMARY KEY (tenant, id),
+    UNIQUE (tenant, operation_id)
+  )`
+  yield* sql`CREATE INDEX keyfold_keys_by_creation ON keyfold_keys (tenant, created_at, id)`
+  yield* sql`CREATE INDEX keyfold_keys_by_owner ON keyfold_keys (tenant, owner, created_at, id)`
+  yield* sql`CREATE INDEX keyfold_keys_by_pepper ON keyfold_keys (pepper_version)`
+  // Counters change often and keys almost never, so they do not share a row.
+  yield* sql`CREATE TABLE keyfold_key_usage (
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    accepted BIGINT NOT NULL,
+    refused BIGINT NOT NULL,
+    last_used_at BIGINT,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, id) REFERENCES keyfold_keys (tenant, id)
+  )`
+})
+
+const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>> = {
+  "1_keys": keys
+}
+
+/**
+ * The schema version this package reads and writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const latest = Object.keys(migrations).length
+
+/**
+ * Reads a database's schema version without changing anything; 0 where Keyfold has no tables yet.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const version: Effect.Effect<number, SqlError, SqlClient.SqlClient> = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const tables = yield* sql.onDialectOrElse({
+    sqlite: () => sql`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ${table}`,
+    orElse: () =>
+      sql`SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = ${table}`
+  })
+  if (tables.length === 0) return 0
+  const rows = yield* sql<{ readonly version: unknown }>`SELECT MAX(migration_id) AS version FROM ${sql(table)}`
+  return Number(rows[0]?.version ?? 0)
+})
+
+/**
+ * Refuses a database whose schema comes from a newer Keyfold, without changing anything.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const check: Effect.Effect<void, ConfigurationError | SqlError, SqlClient.SqlClient> = Effect.gen(function* () {
+  const found = yield* version
+  if (found > latest) {
+    return yield* new ConfigurationError({
+      field: "url",
+      problem:
+        `the database was written by a newer Keyfold (schema ${found}, this one knows ${latest}); ` +
+        "nothing was changed.",
+      fix: "Update @keyfold/sql, or name another database."
+    })
+  }
+})
+
+/**
+ * Brings a database to the latest schema in one transaction; refuses one from a newer Keyfold.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const run: Effect.Effect<void, ConfigurationError | SqlError, SqlClient.SqlClient> = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* check
+  if ((yield* version) === latest) return
+  yield* Migrator.make({})({ loader: Migrator.fromRecord(migrations), table }).pipe(
+    // The migrator makes its own table before its transaction; a failure must undo that too.
+    sql.withTransaction,
+    Effect.catchTag("MigrationError", () =>
+      Effect.fail(
+        new ConfigurationError({
+          field: "url",
+          problem: "the database could not be brought to the current schema; its tables were left as they were.",
+          fix: "Check that its keyfold_ tables were not changed by hand, or restore it from a backup."
+        })
+      )
+    )
+  )
+})

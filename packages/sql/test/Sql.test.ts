@@ -1,0 +1,293 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Adapter from "@keyfold/core/Adapter"
+import * as KeyStore from "@keyfold/core/KeyStore"
+import { OperationId } from "@keyfold/core/OperationId"
+import * as Sql from "@keyfold/sql/Sql"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { inspect } from "node:util"
+import * as test from "./TestDatabase.ts"
+
+const { create, inMemory, native, open, pepper, refOf, unknownId } = test
+
+const later = (duration: Duration.Input) =>
+  Effect.map(DateTime.now, (now) =>
+    DateTime.add(now, { milliseconds: Duration.toMillis(Duration.fromInputUnsafe(duration)) })
+  )
+
+const reason = Effect.fnUntraced(function* (url: string, options: Partial<Sql.Options> = {}) {
+  return yield* Effect.flip(Sql.make({ url, pepper, ...options }))
+}, Effect.scoped)
+
+describe("Sql", () => {
+  it.effect("creates a key, returns its secret once and finds it again", () =>
+    Effect.gen(function* () {
+      const driver = yield* inMemory
+      const expiresAt = yield* later("1 day")
+      const spec = { name: "CI – ☃", owner: "ada", scopes: ["read", "write"], tags: { team: "x" }, expiresAt }
+      const issued = yield* create(driver, spec)
+      const { hint, id, ...rest } = issued.key
+      assert.deepStrictEqual(rest, {
+        ...spec,
+        status: "active",
+        createdAt: yield* DateTime.now,
+        provider: { sql: { pepperVersion: 1 } }
+      })
+      assert.strictEqual(hint, Redacted.value(issued.secret).slice(-4))
+      assert.deepStrictEqual(yield* native(driver, "get")({ id }), issued.key)
+      assert.deepStrictEqual(native(driver, "identify")(issued.secret), Option.some({ id }))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("stores neither the secret nor its random part, in any form it was given", () =>
+    Effect.gen(function* () {
+      const path = yield* test.folder
+      const driver = yield* open(Path.join(path, "a.db"))
+      const issued = yield* create(driver, { name: "n" })
+      const bytes = Fs.readdirSync(path).map((name) => Fs.readFileSync(Path.join(path, name), "latin1"))
+      const stored = bytes.join("\n")
+      assert.include(stored, issued.key.id)
+      assert.notInclude(stored, Redacted.value(issued.secret).slice(20, 52))
+      assert.notInclude(stored, Redacted.value(pepper))
+      const shown = JSON.stringify(issued.key) + inspect(issued, { depth: 9 }) + inspect(driver, { depth: 9 })
+      assert.notInclude(shown, Redacted.value(issued.secret))
+      assert.notInclude(shown, Redacted.value(pepper))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("answers a second create under the same operation id with the key of the first", () =>
+    Effect.gen(function* () {
+      const driver = yield* inMemory
+      const operationId = OperationId.make("deploy-42")
+      const first = yield* create(driver, { operationId, owner: "ada" })
+      const error = yield* Effect.flip(create(driver, { operationId }))
+      assert.deepStrictEqual(error.reason._tag === "Conflict" ? error.reason.existing : undefined, {
+        id: first.key.id,
+        owner: "ada"
+      })
+      assert.deepStrictEqual(yield* test.listAll(driver, 10), [first.key.id])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("makes one key of many concurrent creates under one operation id", () =>
+    Effect.gen(function* () {
+      const driver = yield* inMemory
+      const operationId = OperationId.make("deploy-43")
+      const results = yield* Effect.forEach(
+        Array.from({ length: 20 }),
+        () => Effect.result(create(driver, { operationId })),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(results.filter((result) => result._tag === "Success").length, 1)
+      assert.strictEqual((yield* test.listAll(driver, 10)).length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("verifies a key and says why another is refused", () =>
+    Effect.gen(function* () {
+      const driver = yield* inMemory
+      const verify = native(driver, "verify")
+      const good = yield* create(driver, { owner: "ada", scopes: ["read"] })
+      const short = yield* create(driver, { expiresAt: yield* later("1 minute") })
+      const gone = yield* create(driver)
+      const foreign = yield* create(yield* inMemory)
+      yield* driver.revoke(refOf(gone))
+      yield* TestClock.adjust("2 minutes")
+
+      const accepted = yield* verify(good.secret)
+      assert.isTrue(accepted.valid)
+      assert.deepStrictEqual(accepted.valid ? accepted.key : undefined, {
+        ...good.key,
+        lastUsedAt: yield* DateTime.now
+      })
+      assert.deepStrictEqual(yield* verify(short.secret), { valid: false, reason: "expired" })
+      assert.deepStrictEqual(yield* verify(gone.secret), { valid: false, reason: "revoked" })
+      assert.deepStrictEqual(yield* verify(foreign.secret), { valid: false, reason: "unknown" })
+      const typo = Redacted.make(Redacted.value(good.secret).replace(/.$/, "-"))
+      assert.deepStrictEqual(yield* verify(typo), { valid: false, reason: "malformed" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("does not accept another secret under a known id", () =>
+    Effect.gen(function* () {
+      const path = yield* test.folder
+      const driver = yield* open(Path.join(path, "a.db"))
+      const first = yield* create(driver)
+      const second = yield* create(driver)
+      // Gives the first key's row the second key's hash, as somebody with write access but without the pepper could.
+      const editor = new DatabaseSync(Path.join(path, "a.db"))
+      editor.exec(
+        `UPDATE keyfold_keys SET secret_hash = (SELECT secret_hash FROM keyfold_keys WHERE id = '${second.key.id}')
+         WHERE id = '${first.key.id}'`
+      )
+      editor.close()
+      const verify = native(driver, "verify")
+      assert.deepStrictEqual(yield* verify(first.secret), { valid: false, reason: "unknown" })
+      assert.isTrue((yield* verify(second.secret)).valid)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("rejects a typo without asking the database", () =>
+    Effect.gen(function* () {
+      const driver = yield* Effect.scoped(inMemory)
+      // The database is closed by now: any lookup would fail.
+      const verification = yield* native(driver, "verify")(Redacted.make("kf_0000000000000000_typo_000000"))
+      assert.deepStrictEqual(verification, { valid: false, reason: "malformed" })
+      const error = yield* Effect.flip(native(driver, "get")({ id: unknownId }))
+      assert.strictEqual(error.reason._tag, "Unavailable")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("revokes a key at once, says when it was revoked before, and keeps the first time", () =>
+    Effect.gen(function* () {
+      const driver = yield* inMemory
+      const issued = yield* create(driver)
+      const revokedAt = yield* DateTime.now
+      const id = issued.key.id
+      assert.deepStrictEqual(yield* driver.revoke({ id }), { id, effectiveWithin: Duration.zero })
+      assert.deepStrictEqual(yield* native(driver, "verify")(issued.secret), { valid: false, reason: "revoked" })
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(yield* driver.revoke({ id }), { id, alreadyRevoked: true, effectiveWithin: Duration.zero })
+      assert.deepStrictEqual(yield* native(driver, "get")({ id }), { ...issued.key, status: "revoked", revokedAt })
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("answers NotFound for an unknown id, whatever is asked", () =>
+    Effect.gen(function* () {
+      const driver = yield* inMemory
+      const errors = yield* Effect.all([
+        Effect.flip(native(driver, "get")({ id: unknownId })),
+        Effect.flip(driver.revoke({ id: unknownId })),
+        Effect.flip(native(driver, "usage")({ id: unknownId }))
+      ])
+      assert.deepStrictEqual(
+        errors.map((error) => error.reason._tag),
+        ["NotFound", "NotFound", "NotFound"]
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("survives closing and opening again", () =>
+    Effect.gen(function* () {
+      const file = Path.join(yield* test.folder, "a.db")
+      const kept = yield* Effect.scoped(Effect.flatMap(open(file), (driver) => create(driver, { name: "kept" })))
+      const driver = yield* open(file)
+      assert.deepStrictEqual(yield* native(driver, "get")(refOf(kept)), kept.key)
+      assert.isTrue((yield* native(driver, "verify")(kept.secret)).valid)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("reports a lock as Unavailable and unsent, without the file's name or any value", () =>
+    Effect.gen(function* () {
+      const file = Path.join(yield* test.folder, "a.db")
+      const driver = yield* open(file, { busyTimeout: Duration.millis(1) })
+      const other = new DatabaseSync(file)
+      other.exec("BEGIN IMMEDIATE")
+      const error = yield* Effect.flip(create(driver, { name: "canary" }))
+      other.close()
+      assert.strictEqual(error.reason._tag, "Unavailable")
+      assert.strictEqual(error.sent, "no")
+      assert.strictEqual(error.message, "Unavailable: the database is locked by another process")
+      assert.notMatch(inspect(error, { depth: 9 }).replace(error.stack ?? "", ""), /canary|a\.db|INSERT/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("reports a row it did not write as InvalidResponse", () =>
+    Effect.gen(function* () {
+      const file = Path.join(yield* test.folder, "a.db")
+      const driver = yield* open(file)
+      const issued = yield* create(driver)
+      const editor = new DatabaseSync(file)
+      editor.exec("UPDATE keyfold_keys SET scopes = 'canary'")
+      editor.close()
+      const error = yield* Effect.flip(native(driver, "get")(refOf(issued)))
+      assert.strictEqual(error.reason._tag, "InvalidResponse")
+      assert.notInclude(error.message, "canary")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("works behind the portable store, with defaults, scope map and tenant", () =>
+    Effect.gen(function* () {
+      const store = yield* KeyStore.KeyStore
+      const issued = yield* store.create({ name: "portable" })
+      assert.deepStrictEqual(issued.key.scopes, ["write"])
+      assert.strictEqual(issued.key.owner, "ada")
+      const keys = yield* Stream.runCollect(store.list({ owner: "ada" }))
+      assert.deepStrictEqual(
+        keys.map((key) => key.name),
+        ["portable"]
+      )
+      assert.deepStrictEqual(store.tenant, Option.some("acme"))
+      assert.isTrue((yield* store.verify(issued.secret)).valid)
+      assert.strictEqual((yield* store.usage(issued.key)).successfulRequests, 1)
+    }).pipe(
+      Effect.provide(
+        Sql.layer({
+          url: "sqlite::memory:",
+          pepper,
+          tenant: "acme",
+          defaults: { owner: "ada", scopes: ["write"] },
+          scopeMap: { write: ["keys:write", "keys:read"] }
+        })
+      )
+    )
+  )
+
+  it.effect("starts a relative path at the configuration's folder", () =>
+    Effect.gen(function* () {
+      const path = yield* test.folder
+      yield* Sql.make({ url: "sqlite:here.db", pepper }).pipe(
+        Effect.provideService(Adapter.BaseFolder, path),
+        Effect.scoped
+      )
+      assert.deepStrictEqual(Fs.readdirSync(path), ["here.db"])
+      const error = yield* reason("sqlite:nowhere/here.db").pipe(Effect.provideService(Adapter.BaseFolder, path))
+      assert.strictEqual(error.field, "url")
+      assert.include(error.message, '"nowhere/here.db"')
+      assert.notInclude(error.message, path)
+    })
+  )
+
+  it.effect("refuses an address it does not know without repeating it", () =>
+    Effect.gen(function* () {
+      const addresses = [
+        "postgres://u:canary@host/db",
+        "mysql://u:canary@host/db",
+        "canary.db",
+        "sqlite:",
+        "sqlite://canary"
+      ]
+      for (const address of addresses) {
+        const error = yield* reason(address)
+        assert.strictEqual(error.field, "url")
+        assert.include(error.message, 'Write "sqlite:keyfold.db"')
+        assert.notInclude(error.message, "canary")
+      }
+      assert.include((yield* reason("postgres://host/db")).message, "PostgreSQL is not accepted yet.")
+      assert.strictEqual((yield* reason("sqlite::memory:", { tenant: "" })).field, "tenant")
+    })
+  )
+
+  it.effect("decodes its options from a file and refuses a literal pepper", () =>
+    Effect.gen(function* () {
+      const decode = Schema.decodeUnknownEffect(Sql.adapter.options)
+      const options = yield* decode({ url: "sqlite::memory:", pepper, busyTimeout: "2 seconds" })
+      assert.deepStrictEqual(Sql.adapter.capabilities(options), Sql.sqliteCapabilities)
+      const issue = yield* Effect.flip(decode({ url: "sqlite::memory:", pepper: "canary" }))
+      assert.include(issue.message, "pepper")
+      assert.notInclude(issue.message, "canary")
+      assert.isTrue(Adapter.isAdapter(Sql.adapter))
+      yield* Layer.build(Sql.adapter.layer(options))
+    }).pipe(Effect.scoped)
+  )
+})
