@@ -102,54 +102,68 @@ export class KeyStore extends Context.Service<
   }
 >()("@keyfold/core/KeyStore") {}
 
-const checkOptions = (driver: Driver, options: StoreOptions): ConfigurationError | undefined => {
-  const store = options.store ?? driver.backend
-  const { capabilities } = driver
-  if (store === "") {
-    return new ConfigurationError({ field: "store", problem: "the store's name is empty.", fix: "Give it a name." })
+type Backend = Pick<Driver, "backend" | "capabilities">
+
+type Mistake = Pick<ConfigurationError, "field" | "problem" | "fix">
+
+const ownerMistakes = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
+  const field = "defaults.owner"
+  const owner = options.defaults?.owner
+  if (capabilities.owners === "unsupported") {
+    return owner === undefined
+      ? []
+      : [{ field, problem: `${backend} keys have no owner.`, fix: "Remove defaults.owner." }]
   }
-  if (capabilities.owners === "required" && (options.defaults?.owner ?? "") === "") {
-    return new ConfigurationError({
-      store,
-      field: "defaults.owner",
-      problem: `every ${driver.backend} key needs an owner, and the store names no default.`,
-      fix: "Set defaults.owner to the user who owns keys created without an owner."
-    })
-  }
-  if (capabilities.owners === "unsupported" && options.defaults?.owner !== undefined) {
-    return new ConfigurationError({
-      store,
-      field: "defaults.owner",
-      problem: `${driver.backend} keys have no owner.`,
-      fix: "Remove defaults.owner."
-    })
-  }
-  return checkScopes(driver, options, store) ?? checkRequirements(driver, options, store)
+  if (owner === "") return [{ field, problem: "the owner is empty.", fix: "Name a user, or remove it." }]
+  if (capabilities.owners === "optional" || owner !== undefined) return []
+  const fix = "Set defaults.owner to the user who owns keys created without an owner."
+  return [{ field, problem: `every ${backend} key needs an owner, and the store names no default.`, fix }]
 }
 
-const checkScopes = (driver: Driver, options: StoreOptions, store: string): ConfigurationError | undefined => {
+const scopeMistakes = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
   const scopes = options.defaults?.scopes ?? []
-  if (!driver.capabilities.scopes && (scopes.length > 0 || options.scopeMap !== undefined)) {
-    const field = scopes.length > 0 ? "defaults.scopes" : "scopeMap"
-    const problem = `${driver.backend} keys have no scopes.`
-    return new ConfigurationError({ store, field, problem, fix: `Remove ${field}.` })
+  if (!capabilities.scopes) {
+    const present = [
+      ...(scopes.length > 0 ? ["defaults.scopes"] : []),
+      ...(options.scopeMap === undefined ? [] : ["scopeMap"])
+    ]
+    return present.map((field) => ({ field, problem: `${backend} keys have no scopes.`, fix: `Remove ${field}.` }))
   }
   const mapped = mapScopes(options.scopeMap, scopes)
-  return mapped._tag === "Failure"
-    ? new ConfigurationError({ store, field: "defaults.scopes", problem: `${mapped.failure.message}.` })
-    : undefined
+  return mapped._tag === "Failure" ? [{ field: "defaults.scopes", problem: `${mapped.failure.message}.` }] : []
 }
 
-const checkRequirements = (driver: Driver, options: StoreOptions, store: string): ConfigurationError | undefined => {
-  const missing = unmet(driver.capabilities, options.require ?? {})
+const unmetRequirements = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
+  const missing = unmet(capabilities, options.require ?? {})
+  const fix = "Choose another backend for this store, or drop the requirement."
   return missing.length === 0
-    ? undefined
-    : new ConfigurationError({
-        store,
-        field: "require",
-        problem: `${driver.backend} cannot meet: ${missing.join(", ")}.`,
-        fix: "Choose another backend for this store, or drop the requirement."
+    ? []
+    : [{ field: "require", problem: `${backend} cannot meet: ${missing.join(", ")}.`, fix }]
+}
+
+/**
+ * Lists everything about a store's options that cannot work on a backend with these capabilities.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const check = (backend: Backend, options: StoreOptions): ReadonlyArray<ConfigurationError> => {
+  const unnamed = { field: "store", problem: "the store's name is empty.", fix: "Give it a name." }
+  const mistakes: ReadonlyArray<Mistake> = [
+    ...(options.store === "" ? [unnamed] : []),
+    ...ownerMistakes(backend, options),
+    ...scopeMistakes(backend, options),
+    ...unmetRequirements(backend, options)
+  ]
+  return mistakes.map(
+    ({ field, fix, problem }) =>
+      new ConfigurationError({
+        store: options.store ?? backend.backend,
+        ...(field === undefined ? {} : { field }),
+        problem,
+        ...(fix === undefined ? {} : { fix })
       })
+  )
 }
 
 /**
@@ -157,7 +171,7 @@ const checkRequirements = (driver: Driver, options: StoreOptions, store: string)
  *
  * It adds what every backend needs: input checks and capability guards before any request, store defaults and scope
  * maps, retries, derived operations, authenticated cursors, settled statuses and spans `KeyStore.<operation>`. The
- * scope owns what outlives a call. Fails with `ConfigurationError` where the options cannot work on this backend.
+ * scope owns what outlives a call. Fails with the first `ConfigurationError` that `check` finds.
  *
  * @category constructors
  * @since 0.1.0
@@ -166,8 +180,8 @@ export const make = Effect.fnUntraced(function* (
   driver: Driver,
   options: StoreOptions = {}
 ): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
-  const problem = checkOptions(driver, options)
-  if (problem !== undefined) return yield* problem
+  const [mistake] = check(driver, options)
+  if (mistake !== undefined) return yield* mistake
   const name = options.store ?? driver.backend
   const binding = { store: name, backend: driver.backend, tenant: options.tenant }
   const store: Store = {

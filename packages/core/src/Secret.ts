@@ -28,6 +28,8 @@ export type Secret = Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted
  */
 export const isSecret = (value: unknown): value is Secret => Redacted.isRedacted(value) || Effect.isEffect(value)
 
+const expected = "a reference to a secret: { env: NAME }, { file: path } or { command: [program, argument] }"
+
 /**
  * Accepts a secret among an adapter's options and refuses a literal.
  *
@@ -39,7 +41,9 @@ export const isSecret = (value: unknown): value is Secret => Redacted.isRedacted
  */
 export const Secret = Schema.declare<Secret>(isSecret, {
   identifier: "@keyfold/core/Secret",
-  expected: "a reference to a secret: { env: NAME }, { file: path } or { command: [program, argument] }"
+  expected,
+  // The identifier would stand in for `expected` in a decode error.
+  message: `Expected ${expected}`
 })
 
 /**

@@ -40,24 +40,44 @@ export const HttpOptions = Schema.Struct({
 export interface HttpOptions extends Schema.Schema.Type<typeof HttpOptions> {}
 
 /**
+ * Holds the headers that carry a credential.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Credential = Readonly<Record<string, Redacted.Redacted<string>>>
+
+/**
  * Configures a backend: where it is, how it is authorised and what its statuses mean.
  *
- * `authorize` runs once for each attempt and returns the headers that carry the credential.
+ * `authorize` runs once for each attempt and returns the headers that carry the credential. With `renew` a call that is
+ * refused 401 runs it, with the headers that were refused, and is repeated exactly once: a 401 comes before any handler,
+ * so nothing can have happened.
  *
  * @category options
  * @since 0.1.0
  */
 export interface BackendOptions extends HttpOptions {
   readonly baseUrl: string
-  readonly authorize: Effect.Effect<Readonly<Record<string, Redacted.Redacted<string>>>, DriverError>
+  readonly authorize: Effect.Effect<Credential, DriverError>
+  readonly renew?: (refused: Credential) => Effect.Effect<void>
   readonly requestIdHeader?: string
   readonly refine?: Refine
 }
 
 /**
+ * Names and values of a query or a form, in wire order; a name may repeat. Secret values stay `Redacted` until the
+ * request is built.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Parameters = ReadonlyArray<readonly [name: string, value: string | Redacted.Redacted<string>]>
+
+/**
  * Describes one call. `segments` are encoded one by one; a trailing empty segment writes a trailing slash.
  *
- * `authorize` replaces the backend's own. `refine` goes before the backend's own, for statuses that mean something else
+ * `json` or `form` is the body. `authorize` replaces the backend's own, without its `renew`. `refine` goes before the backend's own, for statuses that mean something else
  * on this call.
  *
  * @category models
@@ -66,8 +86,9 @@ export interface BackendOptions extends HttpOptions {
 export interface Call {
   readonly method: "GET" | "POST" | "PUT" | "DELETE"
   readonly segments: ReadonlyArray<string>
-  readonly query?: ReadonlyArray<readonly [name: string, value: string]>
+  readonly query?: Parameters
   readonly json?: Schema.Json
+  readonly form?: Parameters
   readonly authorize?: BackendOptions["authorize"]
   readonly refine?: Refine
 }
@@ -112,6 +133,12 @@ const parseBaseUrl = (text: string, insecure: boolean): URL | ConfigurationError
   return url
 }
 
+const reveal = (value: string | Redacted.Redacted<string>): string =>
+  typeof value === "string" ? value : Redacted.value(value)
+
+const encodeParameters = (parameters: Parameters): string =>
+  new URLSearchParams(parameters.map(([name, value]) => [name, reveal(value)])).toString()
+
 const buildUrl = (base: URL, call: Call): URL | DriverError => {
   const encoded: Array<string> = []
   for (const [index, segment] of call.segments.entries()) {
@@ -123,11 +150,11 @@ const buildUrl = (base: URL, call: Call): URL | DriverError => {
     encoded.push(encodeURIComponent(segment))
   }
   // A lone surrogate would reach the server as another character, and so name another key.
-  const strange = call.query?.find(([, value]) => !value.isWellFormed())
+  const strange = call.query?.find(([, value]) => !reveal(value).isWellFormed())
   if (strange !== undefined) return refuse(strange[0], "holds a lone surrogate; expected well-formed text")
   const url = new URL(base)
   url.pathname = `${base.pathname.replace(/\/+$/, "")}/${encoded.join("/")}`
-  url.search = new URLSearchParams(call.query?.map(([name, value]) => [name, value]) ?? []).toString()
+  url.search = encodeParameters(call.query ?? [])
   return url
 }
 
@@ -152,14 +179,23 @@ const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
   }
 }
 
-/** Keeps a request id only where it looks like one: a server could echo anything in a header. */
-const requestIdOf = (response: TransportResponse, name: string | undefined): string | undefined => {
+/** Keeps a request id only where it looks like one: a server could echo anything in a header, the credential too. */
+const requestIdOf = (
+  response: TransportResponse,
+  name: string | undefined,
+  sent: TransportRequest["headers"]
+): string | undefined => {
   const value = name === undefined ? undefined : response.header(name)
-  return value !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : undefined
+  if (value === undefined || !/^[A-Za-z0-9._:-]{1,128}$/.test(value)) return undefined
+  // A token stands behind its scheme in the header; an echo would hold the token alone.
+  const isEcho = Object.values(sent).some(
+    (header) => Redacted.isRedacted(header) && value.includes(Redacted.value(header).split(" ").at(-1) ?? "")
+  )
+  return isEcho ? undefined : value
 }
 
 /** Refuses what `fetch` would refuse with a message that quotes the credential. */
-const checkedHeaders = (authorize: BackendOptions["authorize"]): BackendOptions["authorize"] =>
+const checkedHeaders = (authorize: BackendOptions["authorize"]): Effect.Effect<Credential, DriverError> =>
   Effect.flatMap(authorize, (headers) => {
     const isSendable = Object.values(headers).every((value) => /^[\x20-\x7e\x80-\xff]+$/.test(Redacted.value(value)))
     const problem =
@@ -176,27 +212,42 @@ interface Answer {
 
 const failureText = 64 * 1024
 
+interface Prepared {
+  readonly credential: Credential
+  readonly request: TransportRequest
+}
+
 interface Link {
   readonly base: URL
   readonly transport: Transport
   readonly options: BackendOptions
 }
 
+const contentOf = (call: Call): { readonly type: string; readonly body: Redacted.Redacted<string> } | undefined =>
+  call.json !== undefined
+    ? { type: "application/json", body: Redacted.make(JSON.stringify(call.json)) }
+    : call.form !== undefined
+      ? { type: "application/x-www-form-urlencoded", body: Redacted.make(encodeParameters(call.form)) }
+      : undefined
+
 /** Builds the request of one attempt; whatever fails here leaves the call itself unsent. */
-const prepare = ({ base, options }: Link, call: Call): Effect.Effect<TransportRequest, DriverError> => {
+const prepare = ({ base, options }: Link, call: Call): Effect.Effect<Prepared, DriverError> => {
   const url = buildUrl(base, call)
   if (url instanceof DriverError) return Effect.fail(url)
-  const body = call.json === undefined ? {} : { body: JSON.stringify(call.json) }
+  const content = contentOf(call)
   return Effect.mapBoth(checkedHeaders(call.authorize ?? options.authorize), {
     onSuccess: (credential) => ({
-      method: call.method,
-      url,
-      headers: {
-        accept: "application/json",
-        ...(call.json === undefined ? {} : { "content-type": "application/json" }),
-        ...credential
-      },
-      ...body
+      credential,
+      request: {
+        method: call.method,
+        url,
+        headers: {
+          accept: "application/json",
+          ...(content === undefined ? {} : { "content-type": content.type }),
+          ...credential
+        },
+        ...(content === undefined ? {} : { body: content.body })
+      }
     }),
     // An exchange that was to obtain the credential may have been sent, this call was not.
     onFailure: ({ reason, requestId }) =>
@@ -211,7 +262,7 @@ const exchange = Effect.fnUntraced(function* (
   keepBody: boolean
 ): Effect.fn.Return<Answer, DriverError, Scope.Scope> {
   const response = yield* transport.execute(request)
-  const requestId = requestIdOf(response, options.requestIdHeader)
+  const requestId = requestIdOf(response, options.requestIdHeader, request.headers)
   if (response.status >= 200 && response.status < 300) {
     return { text: keepBody ? yield* response.text() : "", requestId }
   }
@@ -222,22 +273,40 @@ const exchange = Effect.fnUntraced(function* (
   return yield* fail(toReason(failure, base.host, refine), requestId)
 })
 
-const attempt = (link: Link, call: Call, keepBody: boolean): Effect.Effect<Answer, DriverError> =>
+const once = (
+  link: Link,
+  call: Call,
+  keepBody: boolean,
+  refused: (credential: Credential, error: DriverError) => Effect.Effect<Answer, DriverError>
+): Effect.Effect<Answer, DriverError> =>
   Effect.suspend(() => {
     const after = link.options.timeout ?? defaultTimeout
     let sent: DriverError["sent"] = "no"
+    let used: Credential = {}
     return prepare(link, call).pipe(
-      Effect.flatMap((request) => {
+      Effect.flatMap(({ credential, request }) => {
         sent = "maybe"
+        used = credential
         return exchange(link, call, request, keepBody)
       }),
       Effect.scoped,
       Effect.timeoutOrElse({
         duration: after,
         orElse: () => Effect.fail(new DriverError({ reason: new Timeout({ after }), sent }))
-      })
+      }),
+      Effect.catch((error) =>
+        sent === "maybe" && error.reason._tag === "Unauthenticated" ? refused(used, error) : Effect.fail(error)
+      )
     )
   })
+
+const attempt = (link: Link, call: Call, keepBody: boolean): Effect.Effect<Answer, DriverError> => {
+  const giveUp = (_: Credential, error: DriverError) => Effect.fail(error)
+  const { renew } = link.options
+  return renew === undefined || call.authorize !== undefined
+    ? once(link, call, keepBody, giveUp)
+    : once(link, call, keepBody, (credential) => Effect.andThen(renew(credential), once(link, call, keepBody, giveUp)))
+}
 
 /**
  * Builds a backend: checks the address, opens the transport, and joins credential, timeout and reason table to each

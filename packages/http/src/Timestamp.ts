@@ -29,3 +29,12 @@ export const parseUtc = (text: string | null | undefined): DateTime.Utc | undefi
   const instant = DateTime.make(zone.test(padded.slice(11)) ? padded : `${padded}Z`)
   return Option.isSome(instant) ? DateTime.toUtc(instant.value) : undefined
 }
+
+/**
+ * Reads an ISO date and time that states its zone; zone-less text is undefined, because nobody says whose clock it is.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const parseZoned = (text: string | null | undefined): DateTime.Utc | undefined =>
+  text !== null && text !== undefined && zone.test(text.slice(11)) ? parseUtc(text) : undefined

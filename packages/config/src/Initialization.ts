@@ -1,0 +1,112 @@
+/**
+ * A first configuration, written for the user.
+ *
+ * @since 0.1.0
+ */
+import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import * as SecretFile from "@keyfold/node/SecretFile"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { randomBytes } from "node:crypto"
+import { existsSync } from "node:fs"
+import { mkdir, unlink, writeFile } from "node:fs/promises"
+import { homedir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+import { fileNames } from "./internal/locate.ts"
+import { starterFile } from "./internal/starter.ts"
+
+/**
+ * Says where the first configuration goes.
+ *
+ * - `folder`: the folder of the file and the database; the working folder when omitted.
+ * - `pepperFile`: where the pepper goes, outside that folder. When omitted it is `keyfold/pepper-<random>` in
+ *   `XDG_CONFIG_HOME`, or in `.config` of the home folder.
+ * - `env`: the environment variables; those of the process when omitted.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly folder?: string
+  readonly pepperFile?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Names the files that were written.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Written {
+  readonly configuration: string
+  readonly pepper: string
+}
+
+const database = "keyfold.db"
+
+const refuse = (problem: string, fix: string) => Effect.fail(new ConfigurationError({ problem, fix }))
+
+const checkFolder = (folder: string): Effect.Effect<void, ConfigurationError> => {
+  const existing = [...fileNames, database].find((name) => existsSync(join(folder, name)))
+  if (existing === undefined) return Effect.void
+  return existing === database
+    ? refuse(`${database} exists already, and only its own pepper opens it.`, "Write the configuration by hand.")
+    : refuse(`${existing} exists already and is not overwritten.`, "Edit it, or start in another folder.")
+}
+
+const pepperPath = (folder: string, { env = process.env, pepperFile }: Options): string => {
+  if (pepperFile !== undefined) return resolve(folder, pepperFile)
+  const home = env["XDG_CONFIG_HOME"] ?? ""
+  const base = home === "" ? join(env["HOME"] ?? homedir(), ".config") : home
+  return resolve(base, "keyfold", `pepper-${randomBytes(6).toString("hex")}`)
+}
+
+const checkPepper = (folder: string, pepper: string): Effect.Effect<void, ConfigurationError> =>
+  dirname(pepper) === folder
+    ? refuse(
+        "the pepper would lie beside the database, where one copy takes both.",
+        "Choose a path outside the database's folder."
+      )
+    : Effect.void
+
+const writing = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, ConfigurationError> =>
+  Effect.tryPromise({
+    try: run,
+    catch: (error) => {
+      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error"
+      const fix = "Check the path and the rights on its folder."
+      return new ConfigurationError({ problem: `${path} could not be written (${code}).`, fix })
+    }
+  })
+
+/**
+ * Writes `keyfold.yaml` with an embedded store, and a random pepper that only its owner can read.
+ *
+ * Nothing is overwritten, and a failure leaves neither file behind. Losing the pepper kills every key of the database.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const initialize = Effect.fnUntraced(function* (
+  options: Options = {}
+): Effect.fn.Return<Written, ConfigurationError> {
+  const folder = resolve(options.folder ?? process.cwd())
+  const configuration = join(folder, fileNames[0])
+  const pepper = pepperPath(folder, options)
+  yield* checkFolder(folder)
+  yield* checkPepper(folder, pepper)
+  yield* writing(dirname(pepper), () => mkdir(dirname(pepper), { recursive: true, mode: 0o700 }))
+  const secret = Redacted.make(randomBytes(48).toString("base64url"), { label: "pepper" })
+  const text = starterFile({ database, pepper })
+  yield* SecretFile.write(pepper, secret).pipe(
+    Effect.andThen(
+      Effect.onError(
+        writing(configuration, () => writeFile(configuration, text, { flag: "wx" })),
+        () => Effect.promise(() => unlink(pepper).catch(() => undefined))
+      )
+    ),
+    Effect.uninterruptible
+  )
+  return { configuration, pepper }
+})

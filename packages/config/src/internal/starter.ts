@@ -1,0 +1,44 @@
+/** The text of a first configuration. */
+
+/** What the text names. */
+export interface Names {
+  readonly database: string
+  readonly pepper: string
+}
+
+/** Writes a configuration with one embedded store, and the other adapters as comments. */
+export const starterFile = ({
+  database,
+  pepper
+}: Names): string => `# Keyfold: the stores of API keys this folder works with.
+# A secret is never written here. Refer to it: { env: NAME }, { file: path } or { command: [program, argument] }.
+
+# The store that is meant where none is named.
+default: local
+
+stores:
+  # Keys in a file beside this one. Keep the pepper, and keep it elsewhere: without it every key stops working.
+  local:
+    adapter: sql
+    url: ${JSON.stringify(`sqlite:${database}`)}
+    pepper: { file: ${JSON.stringify(pepper)} }
+
+  # Other backends, each in a package of its own: npm install @keyfold/whylabs
+  #
+  # monitoring:
+  #   adapter: whylabs
+  #   organization: org-123
+  #   apiKey: { env: WHYLABS_API_KEY }
+  #   defaults: { owner: platform-bot, scopes: [write] }
+  #   scopeMap: { write: [":write_data"] }
+  #
+  # guard:
+  #   adapter: arthur
+  #   baseUrl: https://arthur.internal
+  #   apiKey: { command: [pass, show, arthur/admin] }
+  #
+  # policies:
+  #   adapter: occam
+  #   baseUrl: https://occam.internal
+  #   apiKey: { file: ./secrets/occam }
+`

@@ -1,0 +1,136 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Configuration from "@keyfold/config/Configuration"
+import * as Initialization from "@keyfold/config/Initialization"
+import * as Stores from "@keyfold/config/Stores"
+import * as Adapter from "@keyfold/core/Adapter"
+import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import * as MemoryDriver from "@keyfold/core/MemoryDriver"
+import { resolve, Secret } from "@keyfold/core/Secret"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { folderWith, temporaryFolder } from "./TinyAdapter.ts"
+
+/** An adapter with the options of the embedded store, which tells the pepper it was given. */
+const embedded = (peppers: Array<string>) =>
+  Adapter.make<{ readonly url: string; readonly pepper: Secret }>({
+    name: "sql",
+    options: Schema.Struct({ url: Schema.String, pepper: Secret }),
+    capabilities: () => MemoryDriver.capabilities,
+    driver: Effect.fnUntraced(function* ({ pepper }) {
+      peppers.push(Redacted.value(yield* Effect.orDie(resolve(pepper))))
+      return { ...MemoryDriver.make(), backend: "sql" }
+    })
+  })
+
+const modeOf = (path: string) => Effect.promise(() => stat(path).then(({ mode }) => mode & 0o777))
+const content = (path: string) => Effect.promise(() => readFile(path, "utf8"))
+const listed = (path: string) => Effect.promise(() => readdir(path))
+
+const refusal = (options: Initialization.Options) =>
+  Effect.map(Effect.flip(Initialization.initialize(options)), (error) => {
+    assert.instanceOf(error, ConfigurationError)
+    return error.message
+  })
+
+describe("initialize", () => {
+  it.effect("writes a configuration that loads and a pepper that only its owner reads, elsewhere", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const home = yield* temporaryFolder
+      const written = yield* Initialization.initialize({ folder, env: { HOME: home } })
+      assert.strictEqual(written.configuration, join(folder, "keyfold.yaml"))
+      assert.strictEqual(dirname(written.pepper), join(home, ".config/keyfold"))
+      assert.match(written.pepper, /\/pepper-[0-9a-f]{12}$/)
+      assert.strictEqual(yield* modeOf(written.pepper), 0o600)
+      assert.strictEqual(yield* modeOf(dirname(written.pepper)), 0o700)
+      const pepper = yield* content(written.pepper)
+      assert.match(pepper, /^[A-Za-z0-9_-]{64}$/)
+      assert.deepStrictEqual(yield* listed(folder), ["keyfold.yaml"])
+      assert.notInclude(yield* content(written.configuration), pepper)
+
+      const peppers: Array<string> = []
+      const configuration = yield* Configuration.load({ folder, env: {}, builtIn: { sql: embedded(peppers) } })
+      assert.strictEqual((yield* Stores.open(configuration)).store, "local")
+      assert.deepStrictEqual(peppers, [pepper])
+    })
+  )
+
+  it.effect("writes examples that are right once their marks are taken away", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const home = yield* temporaryFolder
+      const { configuration } = yield* Initialization.initialize({ folder, env: { HOME: home } })
+      const text = (yield* content(configuration)).replaceAll(/^  # ( *(?:\w+:.*))$/gm, "  $1")
+      yield* Effect.promise(() => writeFile(configuration, text))
+      assert.deepStrictEqual(yield* Configuration.adapterNames({ folder, env: {} }), [
+        "sql",
+        "whylabs",
+        "arthur",
+        "occam"
+      ])
+    })
+  )
+
+  it.effect("prefers XDG_CONFIG_HOME, and a path that is given; no two peppers are the same", () =>
+    Effect.gen(function* () {
+      const [first, second, home] = [yield* temporaryFolder, yield* temporaryFolder, yield* temporaryFolder]
+      const one = yield* Initialization.initialize({ folder: first, env: { HOME: "/nowhere", XDG_CONFIG_HOME: home } })
+      assert.strictEqual(dirname(one.pepper), join(home, "keyfold"))
+      const two = yield* Initialization.initialize({ folder: second, pepperFile: join(home, "my pepper: #1") })
+      assert.strictEqual(two.pepper, join(home, "my pepper: #1"))
+      assert.notStrictEqual(yield* content(one.pepper), yield* content(two.pepper))
+      const peppers: Array<string> = []
+      const configuration = yield* Configuration.load({ folder: second, env: {}, builtIn: { sql: embedded(peppers) } })
+      yield* Stores.open(configuration)
+      assert.deepStrictEqual(peppers, [yield* content(two.pepper)])
+    })
+  )
+
+  it.effect("overwrites nothing: no configuration of any name, no pepper, and no database loses its own", () =>
+    Effect.gen(function* () {
+      const home = yield* temporaryFolder
+      for (const name of ["keyfold.yaml", "keyfold.yml", "keyfold.json"]) {
+        const folder = yield* folderWith({ [name]: "mine" })
+        assert.strictEqual(
+          yield* refusal({ folder, env: { HOME: home } }),
+          `${name} exists already and is not overwritten. Edit it, or start in another folder.`
+        )
+        assert.strictEqual(yield* content(join(folder, name)), "mine")
+      }
+      const folder = yield* folderWith({ "keyfold.db": "mine" })
+      assert.include(yield* refusal({ folder, env: { HOME: home } }), "keyfold.db exists already")
+      const elsewhere = yield* folderWith({ pepper: "mine" })
+      const empty = yield* temporaryFolder
+      const pepperFile = join(elsewhere, "pepper")
+      assert.include(yield* refusal({ folder: empty, pepperFile }), "exists already and is not overwritten")
+      assert.strictEqual(yield* content(pepperFile), "mine")
+      assert.deepStrictEqual(yield* listed(empty), [])
+      assert.deepStrictEqual(yield* listed(home), [])
+    })
+  )
+
+  it.effect("refuses a pepper beside the database", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      assert.strictEqual(
+        yield* refusal({ folder, pepperFile: "./pepper" }),
+        "the pepper would lie beside the database, where one copy takes both. Choose a path outside the database's folder."
+      )
+      assert.deepStrictEqual(yield* listed(folder), [])
+    })
+  )
+
+  it.effect("leaves no pepper behind where the configuration cannot be written", () =>
+    Effect.gen(function* () {
+      const home = yield* temporaryFolder
+      const folder = join(home, "missing")
+      assert.include(yield* refusal({ folder, pepperFile: join(home, "peppers/one") }), "could not be written (ENOENT)")
+      assert.deepStrictEqual(yield* listed(join(home, "peppers")), [])
+      yield* Effect.promise(() => mkdir(folder))
+      yield* Initialization.initialize({ folder, pepperFile: join(home, "peppers/one") })
+    })
+  )
+})
