@@ -88,17 +88,22 @@ export const make = Effect.fnUntraced(function* (
           return Deferred.done(waiting, exit)
         })
       ),
+      // The forked renewal would inherit the mask: it must end when the scope closes.
+      Effect.interruptible,
       Effect.forkIn(scope)
     )
 
   return {
-    authorize: Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      if (held !== undefined && now < held.renewAt) return Effect.succeed(held.credential)
-      if (pending !== undefined) return Deferred.await(pending)
-      const waiting = Deferred.makeUnsafe<Credential, DriverError>()
-      pending = waiting
-      return Effect.andThen(renew(waiting), Deferred.await(waiting))
-    }),
+    // Uninterruptible up to the wait, so that nobody leaves behind a renewal that was announced and never started.
+    authorize: Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (held !== undefined && now < held.renewAt) return Effect.succeed(held.credential)
+        if (pending !== undefined) return restore(Deferred.await(pending))
+        const waiting = Deferred.makeUnsafe<Credential, DriverError>()
+        pending = waiting
+        return Effect.andThen(renew(waiting), restore(Deferred.await(waiting)))
+      })
+    ),
     renew: (refused) =>
       Effect.sync(() => {
         if (held?.credential === refused) held = undefined

@@ -150,7 +150,7 @@ const buildUrl = (base: URL, call: Call): URL | DriverError => {
     encoded.push(encodeURIComponent(segment))
   }
   // A lone surrogate would reach the server as another character, and so name another key.
-  const strange = call.query?.find(([, value]) => !reveal(value).isWellFormed())
+  const strange = [...(call.query ?? []), ...(call.form ?? [])].find(([, value]) => !reveal(value).isWellFormed())
   if (strange !== undefined) return refuse(strange[0], "holds a lone surrogate; expected well-formed text")
   const url = new URL(base)
   url.pathname = `${base.pathname.replace(/\/+$/, "")}/${encoded.join("/")}`
