@@ -48,11 +48,11 @@ export interface SeenRequest {
   readonly time: number
   readonly method: string
   readonly path: string
-  /** The decoded query, in wire order, repetitions kept. */
+  /** The decoded query, in wire order, repetitions kept. The value of a credential parameter is `<masked>`. */
   readonly query: ReadonlyArray<readonly [name: string, value: string]>
   /** Header names in lower case. Credential headers are present with their value replaced by `<masked>`. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>
-  /** The request's body as text; absent when the request had none. */
+  /** The request's body as text, credential fields masked; absent when the request had none. */
   readonly body?: string
   /** The operation that method and path name; absent when they name none. */
   readonly operation?: string

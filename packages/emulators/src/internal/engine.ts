@@ -39,6 +39,8 @@ export interface EngineOptions {
   readonly lag: LagCell
   readonly credentialHeaders: ReadonlySet<string>
   readonly secretShapes: ReadonlyArray<RegExp>
+  /** Names of the query parameters and body fields whose values are credentials. */
+  readonly credentialFields?: ReadonlySet<string>
   readonly backend: Backend
 }
 
@@ -108,7 +110,7 @@ const outcomeOf = (error: unknown, signal: AbortSignal) =>
 /** Makes everything of an emulator that does not depend on what its backend stores. */
 export const makeEngine = (options: EngineOptions): EngineParts => {
   const { backend, clock, lag } = options
-  const mask = makeMask(options.credentialHeaders, options.secretShapes)
+  const mask = makeMask(options.credentialHeaders, options.secretShapes, options.credentialFields ?? new Set())
   const { log, open } = makeRequestLog(mask)
   const interventions = makeInterventions()
 

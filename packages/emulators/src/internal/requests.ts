@@ -28,21 +28,27 @@ export interface WritableLog {
   readonly open: (arrival: Arrival) => OpenRequest
 }
 
-const entryOf = (mask: Mask, sequence: number, arrival: Arrival): Entry => ({
-  sequence,
-  time: arrival.time,
-  method: arrival.method,
-  path: mask.text(arrival.url.pathname),
-  query: [...arrival.url.searchParams].map(([name, value]) => [mask.text(name), mask.text(value)] as const),
-  headers: [...arrival.headers].map(([name, value]) => [name, mask.header(name, value)] as const),
-  ...(arrival.operation === undefined ? {} : { operation: arrival.operation }),
-  handled: false,
-  outcome: "pending"
-})
+const entryOf = (mask: Mask, sequence: number, arrival: Arrival): Entry => {
+  // Masked first: a credential of the query may show up in the path or in a header too.
+  const query = [...arrival.url.searchParams].map(
+    ([name, value]) => [mask.text(name), mask.query(name, value)] as const
+  )
+  return {
+    sequence,
+    time: arrival.time,
+    method: arrival.method,
+    path: mask.text(arrival.url.pathname),
+    query,
+    headers: [...arrival.headers].map(([name, value]) => [name, mask.header(name, value)] as const),
+    ...(arrival.operation === undefined ? {} : { operation: arrival.operation }),
+    handled: false,
+    outcome: "pending"
+  }
+}
 
 const openOf = (mask: Mask, entry: Entry): OpenRequest => ({
   body: (text) => {
-    entry.body = mask.text(text)
+    entry.body = mask.body(text)
   },
   handled: (caller) => {
     entry.handled = true

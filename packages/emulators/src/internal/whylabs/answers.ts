@@ -1,14 +1,7 @@
 /** The four error bodies of the wire page (A to D) and the success body. */
 import type { Outgoing } from "../respond.ts"
 
-/** Ends a request early with an answer. */
-export class Refusal extends Error {
-  readonly answer: Outgoing
-  constructor(answer: Outgoing) {
-    super(`answered ${answer.status}`)
-    this.answer = answer
-  }
-}
+export { Refusal } from "../refusal.ts"
 
 const json = (status: number, value: unknown): Outgoing => ({
   status,

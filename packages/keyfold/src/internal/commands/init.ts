@@ -1,0 +1,68 @@
+/** `keyfold init`. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { resolve } from "node:path"
+import { Shell } from "../../Shell.ts"
+import { usage } from "../failure.ts"
+import { print, printJson } from "../print.ts"
+import { root } from "../root.ts"
+import { escape } from "../text.ts"
+
+const flags = {
+  folder: Argument.String("folder").pipe(
+    Argument.withDescription("Where keyfold.yaml and the database go; this folder when omitted"),
+    Argument.optional
+  ),
+  pepperFile: Flag.String("pepper-file").pipe(
+    Flag.withMetavar("PATH"),
+    Flag.withDescription("Where the pepper goes, outside that folder; in your configuration folder when omitted"),
+    Flag.optional
+  )
+}
+
+const render = (configuration: string, pepper: string, command: string): string =>
+  [
+    `Wrote ${escape(configuration)}: one store, an SQLite database beside it.`,
+    `Wrote ${escape(pepper)}: the pepper its keys are hashed with, readable by you only.`,
+    "",
+    "Keep a copy of the pepper in a safe place: losing it kills every key of the database.",
+    "",
+    `Next: ${command} create --name my-first-key`,
+    ""
+  ].join("\n")
+
+/** Writes a first configuration. */
+export const init = Command.make(
+  "init",
+  flags,
+  Effect.fnUntraced(function* (input) {
+    const settings = yield* root
+    const { command, environment, folder } = yield* Shell
+    if (Option.isSome(settings.config) || Option.isSome(settings.store)) {
+      return yield* usage("init writes keyfold.yaml with one store; leave --config and --store out.")
+    }
+    const { initialize } = yield* Effect.promise(() => import("@keyfold/config/Initialization"))
+    const { configuration, pepper } = yield* initialize({
+      folder: resolve(
+        folder,
+        Option.getOrElse(input.folder, () => ".")
+      ),
+      env: environment,
+      ...(Option.isSome(input.pepperFile) ? { pepperFile: resolve(folder, input.pepperFile.value) } : {})
+    })
+    return yield* settings.json ? printJson({ configuration, pepper }) : print(render(configuration, pepper, command))
+  })
+).pipe(
+  Command.withDescription(
+    "Write keyfold.yaml with a store of your own, an SQLite database in one file, and the pepper that its hashes are " +
+      "keyed with. Nothing is overwritten."
+  ),
+  Command.withShortDescription("Write keyfold.yaml with a store of your own"),
+  Command.withExamples([
+    { command: "keyfold init" },
+    { command: "keyfold init ./service --pepper-file ./secrets/pepper" }
+  ])
+)

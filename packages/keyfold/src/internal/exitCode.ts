@@ -1,0 +1,28 @@
+/** The exit codes of the command: part of its contract with scripts. */
+
+export const ok = 0
+export const failed = 1
+export const usage = 2
+export const notFound = 3
+export const unsupported = 4
+export const outcomeUnknown = 5
+
+/** Tells a script how the command ended. */
+export type ExitCode =
+  | typeof ok
+  | typeof failed
+  | typeof usage
+  | typeof notFound
+  | typeof unsupported
+  | typeof outcomeUnknown
+
+/** What each code means, for `--help` and the README. */
+export const meanings: ReadonlyArray<readonly [code: number, meaning: string]> = [
+  [ok, "done; for verify: the secret is valid"],
+  [failed, "failed; for verify: the secret is not valid"],
+  [usage, "a mistake on the command line or in the configuration; nothing was done"],
+  [notFound, "no such key"],
+  [unsupported, "the store's backend cannot do this; nothing was sent"],
+  [outcomeUnknown, "a create was sent and its outcome is not known; a key may exist whose secret is lost"],
+  [130, "interrupted"]
+]

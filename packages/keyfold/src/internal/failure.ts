@@ -1,0 +1,159 @@
+/** What went wrong, for people and for programs. */
+import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import type { KeyStoreError, Reason } from "@keyfold/core/KeyStoreError"
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import type { Output } from "../Shell.ts"
+import * as ExitCode from "./exitCode.ts"
+import { stringify } from "./json.ts"
+import { paint } from "./style.ts"
+import { escape, wrap } from "./text.ts"
+
+/** Fails a command for a reason that is not a store's. */
+export class CommandError extends Schema.TaggedError<CommandError>("keyfold/CommandError")("CommandError", {
+  exitCode: Schema.Literals([ExitCode.failed, ExitCode.usage, ExitCode.notFound, ExitCode.unsupported]),
+  problem: Schema.String,
+  fix: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** Fails for a mistake on the command line. */
+export const usage = (problem: string, fix?: string): CommandError =>
+  new CommandError({ exitCode: ExitCode.usage, problem, ...(fix === undefined ? {} : { fix }) })
+
+/** Everything a command may fail with. */
+export type Failure = CommandError | ConfigurationError | KeyStoreError
+
+/** A failure in the words of the command line. */
+export interface Report {
+  readonly exitCode: ExitCode.ExitCode
+  readonly kind: string
+  readonly problem: string
+  readonly fix?: string | undefined
+  readonly details: Readonly<Record<string, string | number | boolean | undefined>>
+}
+
+const flags: Readonly<Record<string, string>> = {
+  name: "--name",
+  owner: "--owner",
+  scopes: "--scope",
+  expiresAt: "--expires",
+  tags: "--tag",
+  within: "--within",
+  operationId: "--operation-id"
+}
+
+const requests = (attempts: number): string =>
+  attempts === 0 ? "nothing was sent" : attempts === 1 ? "1 attempt" : `${attempts} attempts`
+
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
+
+const reasonText = ({ attempts, operation, reason }: KeyStoreError): string => {
+  if (reason._tag === "Unsupported" && reason.capability === operation) return "this backend has no such operation"
+  if (reason._tag === "InvalidRequest" && reason.field !== undefined && attempts === 0) {
+    return `${flags[reason.field] ?? reason.field}: ${reason.problem}`
+  }
+  return reason.message
+}
+
+const seconds = (duration: Duration.Duration): string => `${Math.ceil(Duration.toSeconds(duration))} s`
+
+type Advice = { readonly [Tag in Reason["_tag"]]: (error: KeyStoreError) => string | undefined }
+
+const reachable = ({ store }: KeyStoreError) =>
+  `Check the address of store "${store}" in the configuration and the network, then try again.`
+
+const advice: Advice = {
+  NotFound: ({ store }) =>
+    `Check the id with: keyfold list --store ${store}. Where reads lag, a key made moments ago may not show yet.`,
+  Conflict: () => "Use a new --operation-id for a new key, or none at all.",
+  InvalidRequest: ({ store }) => `See what the store accepts with: keyfold capabilities --store ${store}`,
+  Unauthenticated: ({ store }) => `Check the credential that store "${store}" refers to in the configuration.`,
+  PermissionDenied: ({ store }) => `Give the credential of store "${store}" that right, or use another one.`,
+  QuotaExceeded: () => "Revoke keys that are not used any more, or raise the limit at the backend.",
+  RateLimited: ({ retryAfter }) =>
+    retryAfter === undefined ? "Try again later." : `Try again in ${seconds(retryAfter)}.`,
+  Unavailable: ({ retryAfter }) =>
+    retryAfter === undefined ? "Try again later." : `Try again in ${seconds(retryAfter)}.`,
+  Timeout: reachable,
+  Network: reachable,
+  InvalidResponse: ({ store }) =>
+    `Check that the address of store "${store}" is the backend's API and not a page or a proxy in front of it.`,
+  Unsupported: ({ store }) => `See what the store can do with: keyfold capabilities --store ${store}`,
+  OutcomeUnknown: ({ store }) =>
+    `Do not create again yet. Look for the key with: keyfold list --store ${store}. Its secret is lost: if the key is ` +
+    "there, revoke it; then create a new one. Keep the operation id for the backend's operators."
+}
+
+const exitCodeOf = ({ attempts, reason }: KeyStoreError): ExitCode.ExitCode => {
+  switch (reason._tag) {
+    case "NotFound":
+      return ExitCode.notFound
+    case "Unsupported":
+      return ExitCode.unsupported
+    case "OutcomeUnknown":
+      return ExitCode.outcomeUnknown
+    case "InvalidRequest":
+      return attempts === 0 ? ExitCode.usage : ExitCode.failed
+    default:
+      return ExitCode.failed
+  }
+}
+
+const fromKeyStore = (error: KeyStoreError): Report => {
+  const { attempts, backend, operation, operationId, reason, requestId, store } = error
+  const named = operationId === undefined ? "" : ` Operation id: ${operationId}.`
+  const asked = requestId === undefined ? "" : ` Request id: ${requestId}.`
+  return {
+    exitCode: exitCodeOf(error),
+    kind: reason._tag,
+    problem: `${operation} on store "${store}" (${backend}) failed: ${sentence(
+      `${reasonText(error)} (${reason._tag}, ${requests(attempts)})`
+    )}${named}${asked}`,
+    fix: advice[reason._tag](error),
+    details: { store, backend, operation, attempts, retryable: error.isRetryable, operationId, requestId }
+  }
+}
+
+/** Puts a failure into the words of the command line. */
+export const report = (error: Failure): Report => {
+  if (error._tag === "KeyStoreError") return fromKeyStore(error)
+  if (error._tag === "CommandError") {
+    const kind = error.exitCode === ExitCode.usage ? "Usage" : "Failed"
+    return { exitCode: error.exitCode, kind, problem: sentence(error.problem), fix: error.fix, details: {} }
+  }
+  const { field, fix, problem, store } = error
+  const where = [store === undefined ? undefined : `store "${store}"`, field].filter((part) => part !== undefined)
+  return {
+    exitCode: ExitCode.usage,
+    kind: "Configuration",
+    problem: sentence(where.length === 0 ? problem : `${where.join(", ")}: ${problem}`),
+    fix,
+    details: { store, field }
+  }
+}
+
+/** Reports a defect without what it was about: a defect's text may hold anything. */
+export const bug = {
+  exitCode: ExitCode.failed,
+  kind: "Bug",
+  problem: "something happened that must not happen. This is a bug in keyfold, not a mistake of yours.",
+  fix: "Please report it with the command you ran, without its secrets.",
+  details: {}
+} as const satisfies Report
+
+/** Writes a report as one paragraph, or as one JSON object. */
+export const render = ({ details, exitCode, fix, kind, problem }: Report, output: Output, json: boolean): string => {
+  if (json) {
+    const advised = fix === undefined ? {} : { fix }
+    return `${stringify({ error: { kind, message: problem, ...advised, ...details, exitCode } })}\n`
+  }
+  const text = `keyfold: ${problem}${fix === undefined ? "" : ` ${sentence(fix)}`}`
+  // A configuration's mistakes come as lines of their own; every other text is one paragraph.
+  const lines = (kind === "Configuration" ? text.split("\n") : [text]).map(escape)
+  const fitted = output.isTerminal ? lines.flatMap((line) => wrap(line, Math.min(output.columns, 100))) : lines
+  return `${paint(output, "red", "keyfold:")}${fitted.join("\n").slice("keyfold:".length)}\n`
+}

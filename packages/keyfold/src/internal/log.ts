@@ -1,0 +1,25 @@
+/** Log lines of the libraries, as remarks on standard error. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import type { Shell } from "../Shell.ts"
+import { escape } from "./text.ts"
+
+const textOf = (message: unknown): string =>
+  (Array.isArray(message) ? message : [message]).filter((part) => typeof part === "string").join(" ")
+
+/** Shows warnings and worse, without causes, spans or annotations: those are for operators of services. */
+export const layer = ({ stderr }: Shell["Service"]): Layer.Layer<never> =>
+  Layer.merge(
+    Logger.layer([
+      Logger.make(({ logLevel, message }) => {
+        const text = textOf(message)
+        if (text !== "")
+          Effect.runFork(
+            Effect.ignore(stderr.write(`keyfold: ${logLevel === "Warn" ? "warning" : "error"}: ${escape(text)}\n`))
+          )
+      })
+    ]),
+    Layer.succeed(References.MinimumLogLevel, "Warn")
+  )

@@ -1,0 +1,32 @@
+/** Runs the command in a process of its own. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Teardown } from "effect/Runtime"
+import { run } from "../Cli.ts"
+import { Shell } from "../Shell.ts"
+import * as ExitCode from "./exitCode.ts"
+import { bug } from "./failure.ts"
+import * as processShell from "./processShell.ts"
+
+const interrupted = 130
+
+const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return typeof exit.value === "number" ? exit.value : ExitCode.ok
+  return Cause.hasInterruptsOnly(exit.cause) ? interrupted : ExitCode.failed
+}
+
+const teardown: Teardown = (exit, onExit) => {
+  const code = codeOf(exit)
+  // `run` reports every failure by itself; only a broken fiber comes here.
+  if (code === ExitCode.failed && Exit.isFailure(exit)) process.stderr.write(`keyfold: ${bug.problem} ${bug.fix}\n`)
+  onExit(code)
+}
+
+/** Runs the arguments, then ends the process with the command's exit code; Ctrl-C interrupts it cleanly. */
+export const main = (args: ReadonlyArray<string>): void =>
+  NodeRuntime.runMain(Effect.provideServiceEffect(run(args), Shell, processShell.make), {
+    disableErrorReporting: true,
+    teardown
+  })

@@ -1,0 +1,152 @@
+/** Runs the command the way people do: in this process with a shell of the test's making, or as a process of its own. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { run } from "keyfold/Cli"
+import { InputUnusable, type Output, OutputClosed, Shell } from "keyfold/Shell"
+import { spawn, type ChildProcess } from "node:child_process"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** What one run left behind. */
+export interface Ran {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** How a test's shell differs from a pipe in an empty environment. */
+export interface Setting {
+  readonly folder?: string
+  readonly stdin?: string
+  /** What a person types, line by line, where standard input is a terminal. */
+  readonly typed?: ReadonlyArray<string>
+  readonly terminal?: { readonly columns: number; readonly color?: boolean }
+  readonly environment?: Readonly<Record<string, string>>
+  /** Fails every write to standard output after so many. */
+  readonly closeAfter?: number
+}
+
+const capture = (setting: Setting["terminal"], closeAfter = Number.POSITIVE_INFINITY) => {
+  const written: Array<string> = []
+  const output: Output = {
+    isTerminal: setting !== undefined,
+    color: setting?.color === true,
+    columns: setting?.columns ?? 80,
+    write: (text) =>
+      Effect.suspend(() => {
+        if (written.length >= closeAfter) return Effect.fail(new OutputClosed({ code: "EPIPE" }))
+        written.push(text)
+        return Effect.void
+      })
+  }
+  return { output, text: () => written.join("") }
+}
+
+const noInput = Effect.fail(new InputUnusable({ problem: "nobody types here" }))
+
+/** Makes a shell that remembers what was written. */
+export const makeShell = (setting: Setting = {}) => {
+  const stdout = capture(setting.terminal, setting.closeAfter)
+  const stderr = capture(setting.terminal)
+  const lines = [...(setting.typed ?? [])]
+  const shell = Shell.of({
+    stdin: {
+      isTerminal: setting.typed !== undefined,
+      readAll: Effect.succeed(setting.stdin ?? ""),
+      readLine: () =>
+        Effect.suspend(() => {
+          const line = lines.shift()
+          return line === undefined ? noInput : Effect.succeed(line)
+        })
+    },
+    stdout: stdout.output,
+    stderr: stderr.output,
+    environment: setting.environment ?? {},
+    folder: setting.folder ?? tmpdir(),
+    command: "keyfold"
+  })
+  return { shell, stdout: stdout.text, stderr: stderr.text }
+}
+
+/** Runs arguments in this process. */
+export const keyfold = Effect.fnUntraced(function* (args: ReadonlyArray<string>, setting: Setting = {}) {
+  const { shell, stderr, stdout } = makeShell(setting)
+  const code = yield* Effect.provideService(run(args), Shell, shell)
+  const ran: Ran = { code, stdout: stdout(), stderr: stderr() }
+  return ran
+})
+
+/** Runs arguments in this process until standard output holds `marker`, then gives what was written and interrupts. */
+export const keyfoldUntil = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  marker: string,
+  setting: Setting = {}
+): Effect.fn.Return<string, never, Scope.Scope> {
+  const { shell, stdout } = makeShell(setting)
+  const fiber = yield* Effect.forkScoped(Effect.provideService(run(args), Shell, shell))
+  while (!stdout().includes(marker)) {
+    if (fiber.pollUnsafe() !== undefined) return yield* Effect.die(`ended early: ${stdout()}`)
+    yield* Effect.sleep("10 millis")
+  }
+  return stdout()
+})
+
+/** A folder that goes with the scope. */
+export const temporaryFolder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "keyfold-test-"))),
+  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+)
+
+export const pepper = "a pepper for tests, long enough to be accepted"
+
+/** A folder with a keyfold.yaml that names one embedded store, `local`. */
+export const localStore = Effect.tap(temporaryFolder, (folder) =>
+  Effect.promise(async () => {
+    await mkdir(join(folder, "secrets"))
+    await mkdir(join(folder, "data"))
+    await writeFile(join(folder, "secrets", "pepper"), pepper, { mode: 0o600 })
+    await writeFile(
+      join(folder, "keyfold.yaml"),
+      "stores:\n  local: { adapter: sql, url: 'sqlite:data/keyfold.db', pepper: { file: ./secrets/pepper } }\n"
+    )
+  })
+)
+
+const entry = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+
+/** Starts the command as a process of its own, from its sources. */
+export const start = (
+  args: ReadonlyArray<string>,
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> }
+): ChildProcess =>
+  spawn(process.execPath, ["--conditions=@keyfold/source", entry, ...args], {
+    cwd: options.cwd,
+    env: { PATH: process.env["PATH"] ?? "", ...options.env },
+    stdio: ["pipe", "pipe", "pipe"]
+  })
+
+/** Waits for a process and collects what it wrote. */
+export const finish = (child: ChildProcess): Effect.Effect<Ran> =>
+  Effect.callback((resume) => {
+    let stdout = ""
+    let stderr = ""
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    child.on("close", (code, signal) => {
+      resume(Effect.succeed({ code: code ?? (signal === null ? -1 : -2), stdout, stderr }))
+    })
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
+/** Runs the command as a process of its own. */
+export const execute = (
+  args: ReadonlyArray<string>,
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly stdin?: string }
+): Effect.Effect<Ran> =>
+  Effect.suspend(() => {
+    const child = start(args, options)
+    child.stdin?.end(options.stdin ?? "")
+    return finish(child)
+  })

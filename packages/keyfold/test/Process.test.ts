@@ -1,0 +1,78 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { readFileSync } from "node:fs"
+import { execute, finish, localStore, start, temporaryFolder } from "./Keyfold.ts"
+
+const manifest: { readonly version: string } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8")
+)
+
+describe("the command as a process", { timeout: 60_000 }, () => {
+  it.live("--version prints the version and loads nothing of effect", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const ran = yield* execute(["--version"], { cwd: folder, env: { NODE_DEBUG: "esm" } })
+      assert.deepStrictEqual([ran.code, ran.stdout], [0, `${manifest.version}\n`])
+      assert.include(ran.stderr, "version.ts")
+      assert.notInclude(ran.stderr, "effect")
+      const among = yield* execute(["list", "--version"], { cwd: folder })
+      assert.deepStrictEqual(among, { code: 0, stdout: `${manifest.version}\n`, stderr: "" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("hands a secret from create to verify through a pipe, and exit codes to a script", () =>
+    Effect.gen(function* () {
+      const cwd = yield* localStore
+      const created = yield* execute(["create", "--name", "piped"], { cwd })
+      assert.strictEqual(created.code, 0)
+      assert.match(created.stdout, /^kf_\S+\n$/)
+      const valid = yield* execute(["verify", "--json"], { cwd, stdin: created.stdout })
+      assert.strictEqual(valid.code, 0)
+      assert.strictEqual(JSON.parse(valid.stdout).key.name, "piped")
+      const invalid = yield* execute(["verify"], { cwd, stdin: "kf_no" })
+      assert.deepStrictEqual(invalid, { code: 1, stdout: "not valid (malformed)\n", stderr: "" })
+      const missing = yield* execute(["get", "nothing"], { cwd })
+      assert.strictEqual(missing.code, 3)
+      assert.strictEqual((yield* execute([], { cwd })).code, 2)
+      for (const { stderr } of [created, valid, invalid, missing]) {
+        assert.notInclude(stderr, created.stdout.trim())
+        assert.notMatch(stderr, /^\s+at /m)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("colours a pipe only where FORCE_COLOR asks for it and NO_COLOR does not forbid it", () =>
+    Effect.gen(function* () {
+      const cwd = yield* localStore
+      const colours = Effect.fnUntraced(function* (env: Readonly<Record<string, string>>) {
+        const { stdout } = yield* execute(["stores"], { cwd, env })
+        return stdout.includes("\u001b[")
+      })
+      assert.isFalse(yield* colours({}))
+      assert.isTrue(yield* colours({ FORCE_COLOR: "1" }))
+      assert.isFalse(yield* colours({ FORCE_COLOR: "1", NO_COLOR: "1" }))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("survives a reader that leaves early without a stack trace", () =>
+    Effect.gen(function* () {
+      const cwd = yield* localStore
+      const child = start(["--help"], { cwd })
+      child.stdout?.destroy()
+      const { code, stderr } = yield* finish(child)
+      assert.deepStrictEqual([code, stderr], [0, ""])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("Ctrl-C stops an emulator with exit code 130", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const child = start(["emulate", "whylabs"], { cwd: folder })
+      child.stdout?.once("data", () => child.kill("SIGINT"))
+      const { code, stderr, stdout } = yield* finish(child)
+      assert.deepStrictEqual([code, stderr], [130, ""])
+      assert.match(stdout, /^WhyLabs, emulated on http:\/\/127\.0\.0\.1:\d+ until you press Ctrl-C\.\n/)
+      assert.include(stdout, "export WHYLABS_API_KEY='")
+    }).pipe(Effect.scoped)
+  )
+})
