@@ -8,7 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ApiKey, IssuedKey, KeyRef, Revocation } from "./ApiKey.ts"
@@ -18,7 +18,7 @@ import type { Driver } from "./Driver.ts"
 import { makeCalls, type Store } from "./internal/calls.ts"
 import { makeCreate } from "./internal/create.ts"
 import * as cursor from "./internal/cursor.ts"
-import { getFromList } from "./internal/derive.ts"
+import { getFromDriver, getFromList } from "./internal/derive.ts"
 import { makeListing } from "./internal/listing.ts"
 import * as recent from "./internal/recent.ts"
 import { mapScopes } from "./internal/spec.ts"
@@ -48,7 +48,7 @@ export interface CreateOptions {
  * Configures one store, whatever its backend.
  *
  * - `store`: the name used in errors and spans; the backend's name when omitted.
- * - `tenant`: whose keys these are, where the store serves one tenant of several.
+ * - `tenant`: whose keys these are, on a backend that partitions natively; refused elsewhere.
  * - `defaults`: owner and scopes for specs that leave them out.
  * - `scopeMap`: portable scope name → the backend's own scopes. With a map, only its names are accepted.
  * - `require`: what the program needs; the store refuses to boot where the backend cannot meet it.
@@ -133,6 +133,14 @@ const scopeMistakes = ({ backend, capabilities }: Backend, options: StoreOptions
   return mapped._tag === "Failure" ? [{ field: "defaults.scopes", problem: `${mapped.failure.message}.` }] : []
 }
 
+const tenantMistakes = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
+  const field = "tenant"
+  if (options.tenant === "") return [{ field, problem: "the tenant is empty.", fix: "Name it, or remove it." }]
+  return options.tenant === undefined || capabilities.tenancy === "native"
+    ? []
+    : [{ field, problem: `${backend} does not keep tenants apart.`, fix: "Remove tenant, or choose another backend." }]
+}
+
 const unmetRequirements = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
   const missing = unmet(capabilities, options.require ?? {})
   const fix = "Choose another backend for this store, or drop the requirement."
@@ -149,8 +157,12 @@ const unmetRequirements = ({ backend, capabilities }: Backend, options: StoreOpt
  */
 export const check = (backend: Backend, options: StoreOptions): ReadonlyArray<ConfigurationError> => {
   const unnamed = { field: "store", problem: "the store's name is empty.", fix: "Give it a name." }
+  const signing = "Give it at least 16 random characters, or leave it out."
+  const unsigned = { field: "cursorSecret", problem: "the secret for cursors is empty.", fix: signing }
   const mistakes: ReadonlyArray<Mistake> = [
     ...(options.store === "" ? [unnamed] : []),
+    ...(options.cursorSecret !== undefined && Redacted.value(options.cursorSecret) === "" ? [unsigned] : []),
+    ...tenantMistakes(backend, options),
     ...ownerMistakes(backend, options),
     ...scopeMistakes(backend, options),
     ...unmetRequirements(backend, options)
@@ -177,21 +189,23 @@ export const check = (backend: Backend, options: StoreOptions): ReadonlyArray<Co
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function* (
-  driver: Driver,
+  whole: Driver,
   options: StoreOptions = {}
 ): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
-  const [mistake] = check(driver, options)
+  const [mistake] = check(whole, options)
   if (mistake !== undefined) return yield* mistake
+  const driver = options.tenant === undefined ? whole : (whole.partition?.(options.tenant) ?? whole)
   const name = options.store ?? driver.backend
   const binding = { store: name, backend: driver.backend, tenant: options.tenant }
+  const policy = yield* RetryPolicy
   const store: Store = {
     name,
     driver,
     options,
-    policy: yield* RetryPolicy,
+    policy,
     recent: recent.make(driver.capabilities.consistency.visibility),
     cursors: yield* cursor.make(binding, options.cursorSecret),
-    get: driver.get ?? getFromList(driver)
+    ...(driver.get === undefined ? getFromList(driver, policy) : getFromDriver(driver.get, policy))
   }
   return KeyStore.of({
     store: name,

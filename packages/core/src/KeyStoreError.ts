@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { KeyRef } from "./ApiKey.ts"
@@ -159,7 +159,7 @@ export class Timeout extends Schema.TaggedError<Timeout>("@keyfold/core/Timeout"
   after: Schema.Duration
 }) {
   override get message(): string {
-    return `no answer within ${this.after.toString()}`
+    return `no answer within ${Duration.format(this.after)}`
   }
 }
 

@@ -83,13 +83,16 @@ const create = Effect.fnUntraced(function* (
   shelf: Shelf,
   request: CreateRequest
 ): Effect.fn.Return<IssuedKey, DriverError> {
+  const id = KeyId.make(crypto.randomText(9))
+  const secret = `mem_${id}.${crypto.randomText(32)}`
+  // Nothing may be interrupted between the look at the shelf and the writes to it.
+  const digest = yield* Effect.promise(() => crypto.sha256(secret))
+  const createdAt = yield* DateTime.now
   const existing = shelf.operations.get(request.operationId)
   if (existing !== undefined) {
     const reason = new Conflict({ existing: { id: KeyId.make(existing) } })
     return yield* new DriverError({ reason, sent: "maybe" })
   }
-  const id = KeyId.make(crypto.randomText(9))
-  const secret = `mem_${id}.${crypto.randomText(32)}`
   const { expiresAt, name, owner } = request
   const key: ApiKey = {
     id,
@@ -97,14 +100,13 @@ const create = Effect.fnUntraced(function* (
     ...(owner === undefined ? {} : { owner }),
     scopes: request.scopes,
     status: "active",
-    createdAt: yield* DateTime.now,
+    createdAt,
     ...(expiresAt === undefined ? {} : { expiresAt }),
     hint: secret.slice(-4),
     tags: request.tags,
     provider: {}
   }
   shelf.operations.set(request.operationId, id)
-  const digest = yield* Effect.promise(() => crypto.sha256(secret))
   shelf.entries.set(id, { key, digest, accepted: 0, refused: 0 })
   return { key, secret: Redacted.make(secret, { label: "secret" }) }
 })

@@ -186,7 +186,7 @@ const requestIdOf = (
   sent: TransportRequest["headers"]
 ): string | undefined => {
   const value = name === undefined ? undefined : response.header(name)
-  if (value === undefined || !/^[A-Za-z0-9._:-]{1,128}$/.test(value)) return undefined
+  if (value === undefined || !/^[A-Za-z0-9._:-]{1,48}$/.test(value)) return undefined
   // A token stands behind its scheme in the header; an echo would hold the token alone.
   const isEcho = Object.values(sent).some(
     (header) => Redacted.isRedacted(header) && value.includes(Redacted.value(header).split(" ").at(-1) ?? "")

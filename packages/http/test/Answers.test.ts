@@ -270,13 +270,14 @@ describe("the request id", () => {
     Effect.gen(function* () {
       const id = "3f2b:1c.9-A_z"
       for (const status of [200, 400, 500]) assert.strictEqual(yield* requestIdOf(id, status), id)
-      assert.strictEqual(yield* requestIdOf("x".repeat(128), 500), "x".repeat(128))
+      assert.strictEqual(yield* requestIdOf("x".repeat(48), 500), "x".repeat(48))
     })
   )
 
   it.effect("is dropped where it is not shaped like one", () =>
     Effect.gen(function* () {
-      for (const value of ["x".repeat(129), "two words", "a/b?key=canary", "<canary>", "a=b", "é", ""]) {
+      // A key is longer than any request id: an echo of one is not kept.
+      for (const value of ["x".repeat(49), "two words", "a/b?key=canary", "<canary>", "a=b", "é", ""]) {
         assert.isUndefined(yield* requestIdOf(value, 500), value)
       }
     })

@@ -27,7 +27,10 @@ export interface Store {
   readonly policy: RetryPolicy
   readonly recent: Recent
   readonly cursors: Cursors
+  /** One attempt to read a key, natively or from a list. */
   readonly get: (ref: KeyRef) => Effect.Effect<ApiKey, DriverError>
+  /** The same with retries; lookups that wait together share them. */
+  readonly read: (operation: "get" | "usage", ref: KeyRef) => Effect.Effect<ApiKey, CallFailure>
 }
 
 /** The attributes of every span of a store: which store, backend and operation, and nothing about keys. */
@@ -51,6 +54,9 @@ export const refused = (store: Store, operation: Operation, reason: Reason): Key
     exhausted: false
   })
 
+/** Reasons that, unsent, come from a check before any request. */
+const local: ReadonlySet<Reason["_tag"]> = new Set(["InvalidRequest", "Unauthenticated", "Unsupported"])
+
 /** Turns what the retry engine reports into the error callers see. */
 export const failed = (
   store: Store,
@@ -64,8 +70,7 @@ export const failed = (
     backend: store.driver.backend,
     operation,
     reason: error.reason,
-    // A lone attempt that provably was not sent made no request.
-    attempts: attempts === 1 && error.sent === "no" && error.reason._tag === "InvalidRequest" ? 0 : attempts,
+    attempts: attempts === 1 && error.sent === "no" && local.has(error.reason._tag) ? 0 : attempts,
     exhausted,
     ...(operationId === undefined ? {} : { operationId }),
     ...(error.requestId === undefined ? {} : { requestId: error.requestId })
@@ -98,27 +103,25 @@ const longestPause = 1000
  *
  * Pauses double from 50 ms to 1 s and end with the backend's visibility bound.
  */
-const untilVisible = <A>(
+const untilVisible = Effect.fnUntraced(function* <A>(
   store: Store,
   ref: KeyRef,
   call: Effect.Effect<A, CallFailure>
-): Effect.Effect<A, CallFailure> => {
-  const attempt = (pause: number): Effect.Effect<A, CallFailure> =>
-    Effect.catch(call, (failure) =>
-      failure.error.reason._tag !== "NotFound"
-        ? Effect.fail(failure)
-        : Effect.flatMap(Clock.currentTimeMillis, (now) => {
-            const unsettled = store.recent.unsettledFor(ref, now)
-            return unsettled <= 0
-              ? Effect.fail(failure)
-              : Effect.andThen(
-                  Effect.sleep(Duration.millis(Math.min(pause, unsettled))),
-                  attempt(Math.min(pause * 2, longestPause))
-                )
-          })
-    )
-  return attempt(firstPause)
-}
+): Effect.fn.Return<A, CallFailure> {
+  const start = yield* Clock.currentTimeMillis
+  const deadline = start + store.recent.unsettledFor(ref, start)
+  let attempts = 0
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
+    const result = yield* Effect.result(call)
+    if (result._tag === "Success") return result.success
+    attempts += result.failure.attempts
+    const left = deadline - (yield* Clock.currentTimeMillis)
+    if (result.failure.error.reason._tag !== "NotFound" || left <= 0) {
+      return yield* Effect.fail({ ...result.failure, attempts })
+    }
+    yield* Effect.sleep(Duration.millis(Math.min(pause, left)))
+  }
+})
 
 const usageFromKey = (key: ApiKey): KeyUsage => ({
   id: key.id,
@@ -137,25 +140,31 @@ const revokeAttempt = (store: Store, ref: KeyRef) => {
     effectiveWithin: capabilities.revocationLag.within
   }
   const known = () => "status" in ref || store.recent.knows(ref.id)
+  // Undefined where the key is still there. A missing key proves nothing before it must have become visible.
+  const read: Effect.Effect<Revocation | undefined, DriverError> = store.get(ref).pipe(
+    Effect.map((key) => (key.status === "revoked" ? asRevoked : undefined)),
+    Effect.catchIf(
+      (error) => error.reason._tag === "NotFound" && known(),
+      (error) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          store.recent.unsettledFor(ref, now) > 0 ? Effect.fail(error) : Effect.succeed(asRevoked)
+        )
+    )
+  )
   const gone = (error: DriverError): Effect.Effect<Revocation, DriverError> => {
     if (error.reason._tag !== "NotFound" || !unsure) return Effect.fail(error)
     if (known() && capabilities.revokeUnknown === "notFound") return Effect.succeed(asRevoked)
-    return store.get(ref).pipe(
-      Effect.flatMap((key) => (key.status === "revoked" ? Effect.succeed(asRevoked) : Effect.fail(error))),
-      Effect.catchIf(
-        (read) => read.reason._tag === "NotFound" && known(),
-        () => Effect.succeed(asRevoked)
-      )
-    )
+    return Effect.flatMap(read, (answer) => (answer === undefined ? Effect.fail(error) : Effect.succeed(answer)))
   }
   const send = revoke(ref).pipe(
     Effect.catch(gone),
     Effect.tapError((error) => Effect.sync(() => void (unsure ||= isAmbiguous(error))))
   )
-  return (number: number): Effect.Effect<Revocation, DriverError> =>
-    number === 1 || !unsure || capabilities.repeatedRevoke === "unchanged"
+  return Effect.suspend(() =>
+    !unsure || capabilities.repeatedRevoke === "unchanged"
       ? send
-      : Effect.flatMap(store.get(ref), (key) => (key.status === "revoked" ? Effect.succeed(asRevoked) : send))
+      : Effect.flatMap(read, (answer) => (answer === undefined ? send : Effect.succeed(answer)))
+  )
 }
 
 /** Makes `verify` of a store: an outage stays an error and never reads as "not valid". */
@@ -187,28 +196,40 @@ export const makeCalls = (
 ): Pick<KeyStore["Service"], "get" | "revoke" | "usage" | "verify" | "identify"> => {
   const { driver, policy } = store
 
-  const call = <A>(operation: Operation, ref: KeyRef, attempt: (number: number) => Effect.Effect<A, DriverError>) =>
+  const call = <A>(operation: Operation, ref: KeyRef, run: Effect.Effect<A, CallFailure>) =>
     guarded(store, operation).pipe(
       Effect.andThen(checked(store, operation, checkRef(ref))),
       Effect.andThen(
-        untilVisible(store, ref, retrying(operation, policy, attempt)).pipe(
-          Effect.mapError((failure) => failed(store, operation, failure))
-        )
+        untilVisible(store, ref, run).pipe(Effect.mapError((failure) => failed(store, operation, failure)))
       ),
       Effect.withSpan(`KeyStore.${operation}`, spanOptions(store, operation))
     )
 
-  const usage = driver.usage ?? ((ref: KeyRef) => Effect.map(store.get(ref), usageFromKey))
+  const { usage } = driver
 
   return {
     get: (ref) =>
-      Effect.zipWith(
-        call("get", ref, () => store.get(ref)),
-        DateTime.now,
-        (key, now) => present(store, key, now)
+      Effect.zipWith(call("get", ref, store.read("get", ref)), DateTime.now, (key, now) => present(store, key, now)),
+    revoke: (ref) =>
+      Effect.suspend(() => {
+        const attempt = revokeAttempt(store, ref)
+        return call(
+          "revoke",
+          ref,
+          Effect.tap(
+            retrying("revoke", policy, () => attempt),
+            () => Effect.sync(() => store.recent.settle(ref.id))
+          )
+        )
+      }),
+    usage: (ref) =>
+      call(
+        "usage",
+        ref,
+        usage === undefined
+          ? Effect.map(store.read("usage", ref), usageFromKey)
+          : retrying("usage", policy, () => usage(ref))
       ),
-    revoke: (ref) => Effect.suspend(() => call("revoke", ref, revokeAttempt(store, ref))),
-    usage: (ref) => call("usage", ref, () => usage(ref)),
     verify: makeVerify(store),
     identify: (secret) => driver.identify?.(secret) ?? Option.none()
   }

@@ -34,20 +34,22 @@ const send = Effect.fnUntraced(function* (
   operationId: OperationId.OperationId,
   within: Duration.Duration
 ): Effect.fn.Return<IssuedKey, CallFailure> {
-  // Waiting for another attempt must end before `within` does, so a timeout always strikes a request in flight.
+  // A wait that could not end in time is not begun; what `within` cuts off is a request in flight.
   const policy = { ...store.policy, budget: Duration.min(store.policy.budget, within) }
   let attempts = 0
-  return yield* retrying("create", policy, (number) =>
+  let waiting: DriverError | undefined
+  const attempt = (number: number) =>
     Effect.suspend(() => {
       attempts = number
+      waiting = undefined
       return store.driver.create({ ...spec, label: spec.name, operationId, nonce: randomText(9) })
-    })
-  ).pipe(
+    }).pipe(Effect.tapError((error) => Effect.sync(() => (waiting = error))))
+  return yield* retrying("create", policy, attempt).pipe(
     Effect.timeoutOrElse({
       duration: within,
       orElse: () => {
-        const error = new DriverError({ reason: new Timeout({ after: within }), sent: "maybe" })
-        return Effect.fail({ error, attempts, exhausted: true })
+        const inFlight = new DriverError({ reason: new Timeout({ after: within }), sent: "maybe" })
+        return Effect.fail({ error: waiting ?? inFlight, attempts, exhausted: true })
       }
     }),
     Effect.mapError(settleFailure)

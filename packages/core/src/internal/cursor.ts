@@ -27,7 +27,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Cursors> {
   const material = secret === undefined ? crypto.randomBytes(32) : encoder.encode(Redacted.value(secret))
   const key = yield* Effect.promise(() => crypto.hmacKey(material))
-  const sign = (filter: Filter, position: string) =>
+  const sign = (filter: Filter, head: string) =>
     Effect.promise(() =>
       crypto.hmac(
         key,
@@ -38,23 +38,23 @@ export const make = Effect.fnUntraced(function* (
           binding.tenant ?? null,
           filter.owner ?? null,
           statuses(filter),
-          position
+          head
         ])
       )
     )
   return {
-    write: (filter, position) =>
-      Effect.map(
-        sign(filter, position),
-        (mac) => `${crypto.toBase64Url(encoder.encode(position))}.${crypto.toBase64Url(mac)}`
-      ),
+    write: (filter, position) => {
+      // As JSON a position survives whatever it holds: UTF-8 alone loses a byte order mark or a lone surrogate.
+      const head = crypto.toBase64Url(encoder.encode(JSON.stringify(position)))
+      return Effect.map(sign(filter, head), (mac) => `${head}.${crypto.toBase64Url(mac)}`)
+    },
     read: Effect.fnUntraced(function* (filter, cursor) {
-      const [head, tail, ...rest] = cursor.split(".")
-      const bytes = crypto.fromBase64Url(head ?? "")
-      const mac = crypto.fromBase64Url(tail ?? "")
-      if (bytes === undefined || mac === undefined || rest.length > 0) return undefined
-      const position = decoder.decode(bytes)
-      return crypto.equalInConstantTime(mac, yield* sign(filter, position)) ? position : undefined
+      const [head = "", tail = "", ...rest] = cursor.split(".")
+      const mac = crypto.fromBase64Url(tail)
+      if (mac === undefined || rest.length > 0) return undefined
+      if (!crypto.equalInConstantTime(mac, yield* sign(filter, head))) return undefined
+      const position: unknown = JSON.parse(decoder.decode(crypto.fromBase64Url(head)))
+      return typeof position === "string" ? position : undefined
     })
   }
 })

@@ -1,13 +1,14 @@
 /** Operations a backend does not have, made from those it has. */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Request from "effect/Request"
-import * as RequestResolver from "effect/RequestResolver"
 import * as Stream from "effect/Stream"
-import type { ApiKey, KeyRef } from "../ApiKey.ts"
+import type { ApiKey } from "../ApiKey.ts"
 import { DriverError, type Driver, type ListRequest } from "../Driver.ts"
 import { NotFound } from "../KeyStoreError.ts"
+import type { RetryPolicy } from "../RetryPolicy.ts"
+import type { Store } from "./calls.ts"
+import { retrying } from "./retry.ts"
 
 /** Every key of one listing, natively paged or not, in the driver's order. */
 export const listAll = (driver: Driver, request: ListRequest): Stream.Stream<ReadonlyArray<ApiKey>, DriverError> => {
@@ -22,33 +23,91 @@ export const listAll = (driver: Driver, request: ListRequest): Stream.Stream<Rea
   )
 }
 
-class Get extends Request.Class<{ readonly id: string }, ApiKey, DriverError> {}
+type Found = ReadonlyMap<string, ApiKey>
 
-/** A `get` for backends that only list: all lookups that wait together are answered from one list. */
-export const getFromList = (driver: Driver): ((ref: KeyRef) => Effect.Effect<ApiKey, DriverError>) => {
-  const resolver = RequestResolver.make<Get>(
-    Effect.fnUntraced(function* (entries) {
-      const wanted = new Set(entries.map((entry) => entry.request.id))
-      const found = new Map<string, ApiKey>()
-      yield* listAll(driver, { owner: undefined, statuses: ["active", "expired"] }).pipe(
-        Stream.runForEach((keys) =>
-          Effect.sync(() => {
-            for (const key of keys) if (wanted.has(key.id)) found.set(key.id, key)
-          })
-        )
-      )
-      for (const entry of entries) {
-        const key = found.get(entry.request.id)
-        entry.completeUnsafe(
-          key === undefined
-            ? Exit.fail(new DriverError({ reason: new NotFound({}), sent: "maybe" }))
-            : Exit.succeed(key)
-        )
-      }
-    })
-  )
-  return (ref) => Effect.request(new Get({ id: ref.id }), resolver)
+interface Batch<E> {
+  readonly wanted: Set<string>
+  readonly fiber: Fiber.Fiber<Found, E>
+  waiting: number
 }
+
+/**
+ * Answers all lookups that wait together from one run of `load`, which stops when nobody waits any more. A lookup that
+ * comes once `load` has started gets a run of its own: what it asks for may be newer.
+ */
+const together = <E>(load: (wanted: ReadonlySet<string>) => Effect.Effect<Found, E>) => {
+  let open: Batch<E> | undefined
+  const start = Effect.suspend(() => {
+    const wanted = new Set<string>()
+    const collected = Effect.andThen(Effect.yieldNow, () => {
+      open = undefined
+      return load(wanted)
+    })
+    return Effect.map(Effect.forkDetach(Effect.interruptible(collected)), (fiber): Batch<E> => {
+      open = { wanted, fiber, waiting: 0 }
+      return open
+    })
+  })
+  const leave = (batch: Batch<E>) =>
+    Effect.suspend(() => {
+      if (--batch.waiting > 0) return Effect.void
+      if (open === batch) open = undefined
+      return Fiber.interrupt(batch.fiber)
+    })
+  return (id: string): Effect.Effect<ApiKey | undefined, E> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        Effect.suspend(() => (open === undefined ? start : Effect.succeed(open))),
+        (batch) => {
+          batch.waiting++
+          batch.wanted.add(id)
+          return restore(Fiber.join(batch.fiber)).pipe(
+            Effect.onExit(() => leave(batch)),
+            Effect.map((found) => found.get(id))
+          )
+        }
+      )
+    )
+}
+
+const missing = new DriverError({ reason: new NotFound({}), sent: "maybe" })
+
+/** `get` for backends that only list, as one attempt and with the policy's retries. */
+export const getFromList = (driver: Driver, policy: RetryPolicy): Pick<Store, "get" | "read"> => {
+  const { getsRevoked, listsRevoked } = driver.capabilities
+  const request: ListRequest = {
+    owner: undefined,
+    statuses: getsRevoked && listsRevoked === "always" ? ["active", "expired", "revoked"] : ["active", "expired"]
+  }
+  const load = (wanted: ReadonlySet<string>) =>
+    Stream.runFold(
+      listAll(driver, request),
+      () => new Map<string, ApiKey>(),
+      (found, keys) => {
+        for (const key of keys) if (wanted.has(key.id)) found.set(key.id, key)
+        return found
+      }
+    )
+  const once = together(load)
+  const retried = {
+    get: together((wanted) => retrying("get", policy, () => load(wanted))),
+    usage: together((wanted) => retrying("usage", policy, () => load(wanted)))
+  }
+  return {
+    get: (ref) =>
+      Effect.flatMap(once(ref.id), (key) => (key === undefined ? Effect.fail(missing) : Effect.succeed(key))),
+    read: (operation, ref) =>
+      Effect.flatMap(retried[operation](ref.id), (key) =>
+        key === undefined ? Effect.fail({ error: missing, attempts: 1, exhausted: false }) : Effect.succeed(key)
+      )
+  }
+}
+
+/** `get` for backends that have one. */
+export const getFromDriver = (get: NonNullable<Driver["get"]>, policy: RetryPolicy): Pick<Store, "get" | "read"> => ({
+  get,
+  read: (operation, ref) => retrying(operation, policy, () => get(ref))
+})
 
 /** A slice of a fresh list in id order, for backends that do not page. */
 export const pageFromKeys = (

@@ -8,6 +8,8 @@ const capacity = 1024
 /** Tells new keys from missing ones on backends whose reads lag behind their writes. */
 export interface Recent {
   readonly add: (id: string, now: number) => void
+  /** Notes that the backend has seen the key: what it says about the key counts from now on. */
+  readonly settle: (id: string) => void
   /** Milliseconds during which a "not found" about this key proves nothing; 0 where it does. */
   readonly unsettledFor: (ref: KeyRef, now: number) => number
   /** Whether this store made the key not long ago. */
@@ -26,14 +28,15 @@ const createdAt = (ref: KeyRef): number | undefined => {
 export const make = (visibility: Bound): Recent => {
   const window = Duration.toMillis(visibility.within)
   const created = new Map<string, number>()
+  const add = (id: string, since: number) => {
+    created.set(id, since)
+    if (created.size <= capacity) return
+    const oldest = created.keys().next()
+    if (oldest.done !== true) created.delete(oldest.value)
+  }
   return {
-    add: (id, now) => {
-      created.set(id, now)
-      if (created.size > capacity) {
-        const oldest = created.keys().next()
-        if (oldest.done !== true) created.delete(oldest.value)
-      }
-    },
+    add,
+    settle: (id) => add(id, Number.NEGATIVE_INFINITY),
     unsettledFor: (ref, now) => {
       const since = created.get(ref.id) ?? createdAt(ref)
       return since === undefined ? 0 : Math.max(0, Math.min(window, since + window - now))

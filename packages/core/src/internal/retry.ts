@@ -37,7 +37,7 @@ export const start = (policy: RetryPolicy): Effect.Effect<Limits> =>
 /**
  * Waits before the attempt after `number`, or fails where there must be none.
  *
- * A server-given delay is waited for exactly, never jittered, and not at all above the cap or the remaining budget.
+ * A server-given delay is a floor, never jittered, and not waited for at all above the cap or where it leaves no budget.
  */
 export const waitOrFail = Effect.fnUntraced(function* (
   operation: Operation,
@@ -49,14 +49,14 @@ export const waitOrFail = Effect.fnUntraced(function* (
     return yield* Effect.fail({ error, attempts: number, exhausted: false })
   }
   const { deadline, policy } = limits
-  const asked = serverDelay(error.reason)
-  const delay = asked === undefined ? yield* backoff(policy, number) : Duration.toMillis(asked)
+  const asked = Duration.toMillis(serverDelay(error.reason) ?? Duration.zero)
+  const delay = Math.max(asked, yield* backoff(policy, number))
   const remaining = deadline - (yield* Clock.currentTimeMillis)
-  if (asked !== undefined && (delay > Duration.toMillis(policy.retryAfterCap) || delay > remaining)) {
+  if (asked > 0 && (asked > Duration.toMillis(policy.retryAfterCap) || asked >= remaining)) {
     // The caller is told when to come back instead of being parked, and may retry then: this is not exhaustion.
     return yield* Effect.fail({ error, attempts: number, exhausted: false })
   }
-  if (number >= policy.attempts || delay > remaining) {
+  if (number >= policy.attempts || delay >= remaining) {
     return yield* Effect.fail({ error, attempts: number, exhausted: true })
   }
   yield* Effect.sleep(Duration.millis(delay))
@@ -80,14 +80,14 @@ export const retrying = Effect.fnUntraced(function* <A>(
 export const retryingStream = <A>(
   operation: Operation,
   policy: RetryPolicy,
-  open: () => Stream.Stream<A, DriverError>
-): Stream.Stream<A, CallFailure> =>
+  open: () => Stream.Stream<ReadonlyArray<A>, DriverError>
+): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
   Stream.unwrap(
     Effect.map(start(policy), (limits) => {
       let emitted = false
-      const attempt = (number: number): Stream.Stream<A, CallFailure> =>
+      const attempt = (number: number): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
         Stream.suspend(open).pipe(
-          Stream.tap(() => Effect.sync(() => void (emitted = true))),
+          Stream.tap((batch) => Effect.sync(() => void (emitted ||= batch.length > 0))),
           Stream.catch((error) =>
             emitted
               ? Stream.fail({ error, attempts: number, exhausted: false })

@@ -28,17 +28,21 @@ const isUnstorable = (text: string): boolean => text.includes("\u0000") || !text
 
 /** Checks a reference to a key. */
 export const checkRef = (ref: KeyRef): Result.Result<KeyRef, Reason> => {
-  if (typeof ref.id !== "string" || ref.id === "") {
-    return invalid("id", "expected a non-empty key id, as create or list returned it")
+  if (typeof ref.id !== "string" || ref.id === "" || isUnstorable(ref.id)) {
+    return invalid("id", "expected a key id, as create or list returned it")
   }
-  if (ref.owner === "") return invalid("owner", "expected a non-empty owner, or none")
+  if (ref.owner === "" || isUnstorable(ref.owner ?? "")) {
+    return invalid("owner", "expected a non-empty owner without U+0000 and unpaired surrogates, or none")
+  }
   return Result.succeed(ref)
 }
 
 /** Checks what a listing asks for against what the backend can show. */
 export const checkFilter = (driver: Driver, filter: Filter): Result.Result<Filter, Reason> => {
   const { listsRevoked, owners } = driver.capabilities
-  if (filter.owner === "") return invalid("owner", "expected a non-empty owner, or none")
+  if (filter.owner === "" || isUnstorable(filter.owner ?? "")) {
+    return invalid("owner", "expected a non-empty owner without U+0000 and unpaired surrogates, or none")
+  }
   if (filter.owner !== undefined && owners === "unsupported") {
     return unsupported("owners", `${driver.backend} keys have no owner; list without one`)
   }
