@@ -1,6 +1,8 @@
 /** Runs every static check of the repository and shows all their findings. */
 import { barrels } from "./barrels.ts"
+import { capabilityTables } from "./capabilityTable.ts"
 import { checkPackages } from "./checkPackages.ts"
+import { configurationJudge } from "./configurations.ts"
 import { report } from "./finding.ts"
 import { checkExamples } from "./readmeExamples.ts"
 
@@ -8,4 +10,5 @@ const root = process.cwd()
 
 report("structure", checkPackages(root))
 report("barrels", barrels(root, true))
-report("examples", checkExamples({ root }))
+report("capabilities", await capabilityTables(root, true))
+report("examples", await checkExamples({ root, validateConfiguration: await configurationJudge(root) }))

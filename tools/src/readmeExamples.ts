@@ -1,4 +1,7 @@
-/** Checks the code blocks of the documentation: `ts` against the sources, `yaml` and `json` by parsing. */
+/**
+ * Checks the code blocks of the documentation: `ts` against the sources, `yaml` and `json` by parsing, and by loading them
+ * where they are configurations.
+ */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -15,13 +18,19 @@ export interface Fence {
   readonly text: string
 }
 
-/** Judges a parsed Keyfold configuration: one sentence per problem. */
-export type ValidateConfiguration = (configuration: unknown) => ReadonlyArray<string>
+/** One mistake in a configuration; `line` counts from 1 within its text. */
+export interface Mistake {
+  readonly line: number
+  readonly problem: string
+}
 
-/** What to check: the repository's root and, where there is one, the judge of configurations. */
+/** Judges the text of a Keyfold configuration. */
+export type ValidateConfiguration = (text: string) => Promise<ReadonlyArray<Mistake>>
+
+/** What to check: the repository's root, and who judges the configurations in it. */
 export interface Options {
   readonly root: string
-  readonly validateConfiguration?: ValidateConfiguration
+  readonly validateConfiguration: ValidateConfiguration
 }
 
 const aliases = new Map(
@@ -56,26 +65,28 @@ const finding = ({ file }: Fence, line: number, problem: string): Finding => ({
 const message = (error: unknown): string =>
   error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error)
 
-const checkJson = (fence: Fence): ReadonlyArray<Finding> => {
+const isConfiguration = (value: unknown): boolean => typeof value === "object" && value !== null && "stores" in value
+
+const judge = async (fence: Fence, validate: ValidateConfiguration): Promise<ReadonlyArray<Finding>> =>
+  (await validate(fence.text)).map(({ line, problem }) => finding(fence, fence.line + line - 1, problem))
+
+const checkJson = async (fence: Fence, validate: ValidateConfiguration): Promise<ReadonlyArray<Finding>> => {
   try {
-    JSON.parse(fence.text)
-    return []
+    const value: unknown = JSON.parse(fence.text)
+    return isConfiguration(value) ? await judge(fence, validate) : []
   } catch (error) {
     return [finding(fence, fence.line, message(error))]
   }
 }
 
-const isConfiguration = (value: unknown): boolean => typeof value === "object" && value !== null && "stores" in value
-
-const checkYaml = (fence: Fence, validate: ValidateConfiguration): ReadonlyArray<Finding> =>
-  parseAllDocuments(fence.text).flatMap((document) => {
-    const errors = document.errors.map((error) =>
-      finding(fence, fence.line + (error.linePos?.[0].line ?? 1) - 1, message(error))
-    )
-    if (errors.length > 0) return errors
-    const value: unknown = document.toJS()
-    return isConfiguration(value) ? validate(value).map((problem) => finding(fence, fence.line, problem)) : []
-  })
+const checkYaml = async (fence: Fence, validate: ValidateConfiguration): Promise<ReadonlyArray<Finding>> => {
+  const parsed = parseAllDocuments(fence.text)
+  const errors = parsed.flatMap((document) =>
+    document.errors.map((error) => finding(fence, fence.line + (error.linePos?.[0].line ?? 1) - 1, message(error)))
+  )
+  if (errors.length > 0) return errors
+  return parsed.some((document) => isConfiguration(document.toJS())) ? judge(fence, validate) : []
+}
 
 const checkAlias = (fence: Fence): ReadonlyArray<Finding> => {
   const name = aliases.get(fence.language)
@@ -150,17 +161,24 @@ const checkTypes = (root: string, fences: ReadonlyArray<Fence>): ReadonlyArray<F
 }
 
 /** Checks every code block of the root's Markdown files, of the packages' READMEs and of `docs/`. */
-export const checkExamples = ({ root, validateConfiguration = () => [] }: Options): ReadonlyArray<Finding> => {
+export const checkExamples = async ({ root, validateConfiguration }: Options): Promise<ReadonlyArray<Finding>> => {
   const fences = documents(root)
     .filter((path) => existsSync(join(root, path)))
     .flatMap((path) => fencesOf(path, readFileSync(join(root, path), "utf8")))
   const marked = (language: string) => fences.filter((fence) => fence.language === language)
+  const configurations = [
+    ...marked("json").map((fence) => checkJson(fence, validateConfiguration)),
+    ...marked("yaml").map((fence) => checkYaml(fence, validateConfiguration))
+  ]
   return [
     ...fences.flatMap(checkAlias),
-    ...marked("json").flatMap(checkJson),
-    ...marked("yaml").flatMap((fence) => checkYaml(fence, validateConfiguration)),
+    ...(await Promise.all(configurations)).flat(),
     ...checkTypes(root, marked("ts"))
   ]
 }
 
-if (import.meta.main) report("examples", checkExamples({ root: process.cwd() }))
+if (import.meta.main) {
+  const root = process.cwd()
+  const { configurationJudge } = await import("./configurations.ts")
+  report("examples", await checkExamples({ root, validateConfiguration: await configurationJudge(root) }))
+}

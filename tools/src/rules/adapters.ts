@@ -2,16 +2,14 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
+import { adapterModules } from "../adapters.ts"
 import type { Finding } from "../finding.ts"
 import { exportsOf } from "../sourceText.ts"
-import type { Package, SourceFile, Workspace } from "../workspace.ts"
+import type { Workspace } from "../workspace.ts"
 
 const required = ["Options", "capabilities", "make", "layer", "layerConfig", "adapter"]
 const adapterHeadings = ["Install", "Use", "Configuration", "What this backend can do", "Errors", "License"]
 const otherHeadings = ["Install", "Use", "License"]
-
-const adapterModules = ({ sources }: Package): ReadonlyArray<SourceFile> =>
-  sources.filter(({ source }) => /^export\s+const\s+adapter\b/m.test(source.masked))
 
 /** An adapter's module exports the same six names everywhere. */
 export const adapterExports = ({ packages }: Workspace): ReadonlyArray<Finding> =>

@@ -45,7 +45,7 @@ export const names = ({ packages, toolFiles }: Workspace): ReadonlyArray<Finding
 ]
 
 const moduleCase = ({ files, folder, manifest }: Package): ReadonlyArray<Finding> => {
-  const entries = Object.values(manifest.bin ?? {}).map((path) => basename(path).replace(/\.js$/, ".ts"))
+  const entries = manifest.bin === undefined ? [] : ["bin.ts"]
   return files.flatMap((path) => {
     const [part, second, ...rest] = path.slice(folder.length + 1).split("/")
     if (part !== "src" || second === undefined || !path.endsWith(".ts")) return []
@@ -61,7 +61,7 @@ const moduleCase = ({ files, folder, manifest }: Package): ReadonlyArray<Finding
           {
             file: path,
             problem: "is a public module without a PascalCase name",
-            mend: 'rename it, move it to src/internal, or declare it under "bin"'
+            mend: 'rename it or move it to src/internal; only a package with a "bin" has a src/bin.ts'
           }
         ]
   })

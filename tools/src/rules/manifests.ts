@@ -25,12 +25,16 @@ const shape: Manifest = {
   }
 }
 
+/** A package with a command ships the committed launcher, which exists before anything is built. */
+const shapeOf = (manifest: Manifest): Manifest =>
+  manifest.bin === undefined ? shape : { ...shape, files: ["src", "dist", "bin"] }
+
 const conditions = (exports: unknown): string => JSON.stringify(exports) ?? ""
 
 /** The shared fields are the same in every package; the order of export conditions counts. */
 export const sharedFields = ({ packages }: Workspace): ReadonlyArray<Finding> =>
   packages.flatMap(({ folder, manifest }) =>
-    Object.entries(shape)
+    Object.entries(shapeOf(manifest))
       .map(([field, expected]) => ({ field, expected, actual: new Map(Object.entries(manifest)).get(field) }))
       .filter(({ actual, expected, field }) =>
         field === "exports" ? conditions(actual) !== conditions(expected) : !isDeepStrictEqual(actual, expected)
