@@ -5,11 +5,12 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type * as words from "../../packages/keyfold/src/internal/words.ts"
 import { readAdapters, type DeclaredAdapter, type Variant } from "./adapters.ts"
 import { report, type Finding } from "./finding.ts"
 import { readWorkspace } from "./workspace.ts"
 
-type Words = typeof import("../../packages/keyfold/src/internal/words.ts")
+type Words = typeof words
 
 /** One column: a dialect of one store. */
 interface Column extends Variant {
@@ -149,9 +150,9 @@ const bring = (root: string, table: Table, check: boolean): ReadonlyArray<Findin
 /** Writes the tables that are stale, or with `check` reports them. A README that does not exist is another check's. */
 export const capabilityTables = async (root: string, check: boolean): Promise<ReadonlyArray<Finding>> => {
   const { adapters, findings } = await readAdapters(readWorkspace(root))
-  const words = await import("../../packages/keyfold/src/internal/words.ts")
+  const spoken = await import("../../packages/keyfold/src/internal/words.ts")
   const usable = adapters.filter(({ variants }) => variants.length > 0)
-  return [...findings, ...tables(words, usable).flatMap((table) => bring(root, table, check))]
+  return [...findings, ...tables(spoken, usable).flatMap((table) => bring(root, table, check))]
 }
 
 if (import.meta.main) {

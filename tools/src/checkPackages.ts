@@ -3,6 +3,7 @@ import { report, type Finding } from "./finding.ts"
 import { adapterExports, readmeHeadings } from "./rules/adapters.ts"
 import { names, requiredFiles, sizes, staleOutput } from "./rules/files.ts"
 import { imports } from "./rules/imports.ts"
+import { lintOverrides } from "./rules/lintOverrides.ts"
 import { machinePaths } from "./rules/machinePaths.ts"
 import { dependencies, projectReferences, sharedFields } from "./rules/manifests.ts"
 import { readWorkspace } from "./workspace.ts"
@@ -14,6 +15,7 @@ const rules = [
   dependencies,
   projectReferences,
   imports,
+  lintOverrides,
   adapterExports,
   readmeHeadings,
   staleOutput,

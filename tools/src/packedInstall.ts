@@ -37,11 +37,14 @@ const tsc = createRequire(import.meta.url)
   .resolve("typescript/package.json")
   .replace("package.json", "bin/tsc")
 
-/** Runs a program as a user's shell would: this node first on PATH, none of the repository's settings. */
+/**
+ * Runs a program as a user's shell would: this node first on PATH, none of the repository's settings. The machine's own
+ * certificates stay, for registries behind a proxy.
+ */
 const run = (cwd: string, program: string, ...args: ReadonlyArray<string>): Outcome => {
   const path = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`
   const env = Object.entries(process.env).filter(
-    ([name]) => !/^(?:NODE_|VITEST|npm_(?:package|lifecycle)_|INIT_CWD)/.test(name)
+    ([name]) => !/^(?:NODE_(?!EXTRA_CA_CERTS)|VITEST|npm_(?:package|lifecycle)_|INIT_CWD)/.test(name)
   )
   const result = spawnSync(program, args, {
     cwd,
@@ -103,12 +106,37 @@ const installed = (root: string, name: string): string => {
   return `${name}@${version}`
 }
 
+interface PeerManifest extends Manifest {
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>
+}
+
+/** Names what the packages want beside them, and what that wants in turn, as far as the repository has it installed. */
+const peersOf = (root: string, manifests: ReadonlyArray<PeerManifest>): ReadonlyArray<string> => {
+  const found = new Set<string>()
+  const visit = ({ peerDependencies = {}, peerDependenciesMeta = {} }: PeerManifest): void => {
+    for (const name of Object.keys(peerDependencies)) {
+      const manifest = readJson<PeerManifest>(join(root, "node_modules", name, "package.json"))
+      const isOurs = manifests.some((own) => own.name === name)
+      if (isOurs || found.has(name) || manifest.version === undefined) continue
+      if (peerDependenciesMeta[name]?.optional === true) continue
+      found.add(name)
+      visit(manifest)
+    }
+  }
+  for (const manifest of manifests) visit(manifest)
+  return [...found]
+}
+
+/** Installs the tarballs, with the versions of their peers that `npm ci` has brought and cached already. */
 const installPacked = ({ folder, packed, root }: Consumer): ReadonlyArray<Finding> => {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
+  const peers = peersOf(
+    root,
+    packed.map(({ entry }) => entry.manifest)
+  )
   return install(
     folder,
-    installed(root, "effect"),
-    installed(root, "@types/node"),
+    ...new Set(["effect", "@types/node", ...peers].map((name) => installed(root, name))),
     ...packed.map(({ tarball }) => tarball)
   )
 }

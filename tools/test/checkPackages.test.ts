@@ -173,6 +173,21 @@ const cases: ReadonlyArray<Case> = [
     file: "packages/core/dist/Old.js",
     problem: /source that is gone/
   },
+  ...[
+    [
+      "drops the override of a package",
+      `"packages/occam/src/**"`,
+      `"packages/other/src/**"`,
+      /no import rule for @keyfold\/occam/
+    ],
+    ["permits an import the layers forbid", `"!ky"`, `"!ky", "!undici"`, /does not permit @keyfold\/http/],
+    ["forbids an import the layers permit", `"!yaml",`, "", /does not permit @keyfold\/config/]
+  ].map(([title, from, to, problem]) => ({
+    title: `a linter that ${String(title)}`,
+    changes: edit(".oxlintrc.json", String(from), String(to)),
+    file: ".oxlintrc.json",
+    problem: new RegExp(problem ?? "")
+  })),
   ...["Options", "capabilities", "make", "layer", "layerConfig"].map((name) => ({
     title: `an adapter that does not export ${name}`,
     changes: { [whyLabs]: cleanFile(whyLabs).replace(new RegExp(`\\b${name}\\b(?= [{=}])|\\b${name}, `), "other") },

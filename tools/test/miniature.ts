@@ -1,6 +1,6 @@
 /** Writes a miniature of the repository into a temporary folder: three clean packages, to be spoilt by a test. */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 
@@ -47,6 +47,7 @@ const clean: Changes = {
   "package.json": JSON.stringify({ devDependencies: { effect: "4.1.0", "@effect/vitest": "4.0.5" } }),
   "tsconfig.json": references("packages/core", "packages/http", "packages/whylabs"),
   LICENSE: "MIT\n",
+  ".oxlintrc.json": readFileSync(join(repository, ".oxlintrc.json"), "utf8"),
   ".gitignore": "node_modules/\ndist/\n",
   "packages/core/package.json": manifest("@keyfold/core", {}, { effect: "^4.1.0" }),
   "packages/core/tsconfig.json": references(),

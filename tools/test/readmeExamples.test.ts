@@ -7,7 +7,7 @@ import { repository, write, type Changes } from "./miniature.ts"
 const fence = (language: string, text: string): string => `\`\`\`${language}\n${text}\n\`\`\`\n`
 
 /** Examples resolve packages upwards from their folder, so these miniatures live below the repository's node_modules. */
-const check = (files: Changes, options: Partial<Options> = {}) => {
+const check = async (files: Changes, options: Partial<Options> = {}) => {
   const cache = join(repository, "node_modules/.cache")
   mkdirSync(cache, { recursive: true })
   const root = mkdtempSync(join(cache, "readme-test-"))
@@ -15,61 +15,66 @@ const check = (files: Changes, options: Partial<Options> = {}) => {
     mkdirSync(join(root, "packages"))
     copyFileSync(join(repository, "tsconfig.base.json"), join(root, "tsconfig.base.json"))
     write(root, files)
-    return checkExamples({ root, ...options }).map(({ file, problem }) => `${file} ${problem}`)
+    const findings = await checkExamples({ root, validateConfiguration: async () => [], ...options })
+    return findings.map(({ file, problem }) => `${file} ${problem}`)
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
 }
 
 describe("readmeExamples", () => {
-  it("accepts examples that compile against the sources", () => {
+  it("accepts examples that compile against the sources", async () => {
     const program = `import * as Effect from "effect/Effect"
 import { KeyId } from "@keyfold/core/ApiKey"
 const unused: Effect.Effect<KeyId> = Effect.succeed(KeyId.make("fh4dUNV3WQ"))`
     const files = { "README.md": `# Title\n\n${fence("ts", program)}\n${fence("sh", "not | checked (")}` }
-    assert.deepStrictEqual(check(files), [])
+    assert.deepStrictEqual(await check(files), [])
   })
 
-  it("reports a planted bad example by file and line, wherever the document is", () => {
+  it("reports a planted bad example by file and line, wherever the document is", async () => {
     const bad = `# Title\n\n${fence("ts", `const fine = 1\nconst count: number = "three"`)}`
     const files = { "README.md": bad, "packages/core/README.md": bad, "docs/guide/Start.md": bad }
-    const found = check(files)
+    const found = await check(files)
     assert.strictEqual(found.length, 3)
     for (const path of Object.keys(files)) assert.match(found.join("\n"), new RegExp(`^${path}:5 TS2322`, "m"))
   })
 
-  it("reports an import that does not exist", () => {
-    const found = check({ "README.md": fence("ts", `import { nothing } from "@keyfold/core/ApiKey"\nnothing()`) })
+  it("reports an import that does not exist", async () => {
+    const found = await check({ "README.md": fence("ts", `import { nothing } from "@keyfold/core/ApiKey"\nnothing()`) })
     assert.strictEqual(found.length, 1)
     assert.match(found[0] ?? "", /^README.md:2 TS2305/)
   })
 
-  it("parses yaml and json and reports the line", () => {
+  it("parses yaml and json and reports the line", async () => {
     const files = {
       "README.md": fence("yaml", "stores:\n  a: { adapter: sql"),
       "SECURITY.md": `${fence("json", `{ "a": 1 }`)}\n${fence("json", "{ a: 1 }")}`
     }
-    const found = check(files)
+    const found = await check(files)
     assert.match(found.join("\n"), /^README.md:4 Flow map/m)
     assert.match(found.join("\n"), /^SECURITY.md:6 /m)
     assert.isTrue(found.length >= 2)
   })
 
-  it("hands yaml that is a Keyfold configuration, and no other, to the validator", () => {
-    const files = { "README.md": `${fence("yaml", "stores: { a: { adapter: sql } }")}\n${fence("yaml", "on: push")}` }
-    const seen: Array<unknown> = []
-    const found = check(files, {
-      validateConfiguration: (configuration) => {
-        seen.push(configuration)
-        return ["stores.a needs a url"]
+  it("hands yaml and json that are Keyfold configurations, and no others, to the judge", async () => {
+    const yaml = "stores:\n  a: { adapter: sql }"
+    const json = `{ "stores": {} }`
+    const files = {
+      "README.md": `${fence("yaml", yaml)}\n${fence("yaml", "on: push")}\n${fence("json", json)}\n${fence("json", "{}")}`
+    }
+    const seen: Array<string> = []
+    const found = await check(files, {
+      validateConfiguration: async (text) => {
+        seen.push(text.trim())
+        return text.trim() === yaml ? [{ line: 2, problem: "stores.a needs a url" }] : []
       }
     })
-    assert.deepStrictEqual(seen, [{ stores: { a: { adapter: "sql" } } }])
-    assert.deepStrictEqual(found, ["README.md:2 stores.a needs a url"])
+    assert.deepStrictEqual(seen.toSorted(), [json, yaml].toSorted())
+    assert.deepStrictEqual(found, ["README.md:3 stores.a needs a url"])
   })
 
-  it("refuses a fence whose mark would escape the check", () => {
-    assert.deepStrictEqual(check({ "README.md": fence("typescript", "x") }), [
+  it("refuses a fence whose mark would escape the check", async () => {
+    assert.deepStrictEqual(await check({ "README.md": fence("typescript", "x") }), [
       "README.md:1 is marked typescript, which is not checked"
     ])
   })

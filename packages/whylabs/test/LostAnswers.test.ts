@@ -47,7 +47,7 @@ describe("create with a lost answer is OutcomeUnknown after exactly one POST", (
     "no answer comes within the attempt's 10 seconds",
     (emulator) => emulator.hangNext(),
     1,
-    (error) => assert.include(error.reason.message, "10000")
+    (error) => assert.include(error.reason.message, "10s")
   )
   for (const garbling of ["truncated", "html", "empty", "text"] as const) {
     unknownOutcome(`the 200 has a ${garbling} body`, (emulator) => emulator.garbleNext(garbling), 1)

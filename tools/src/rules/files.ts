@@ -10,6 +10,9 @@ const required = ["README.md", "LICENSE", "package.json", "tsconfig.json", "src/
 const vague = new Set(["utils", "util", "common", "shared", "helpers", "helper", "types", "constants"])
 const fileLines = 400
 
+/** Tells whether a file, a folder or a package of this name would say nothing about what it holds. */
+export const isVague = (name: string): boolean => vague.has(name.toLowerCase())
+
 /** Every package has the required files, a licence like the root's, and a test. */
 export const requiredFiles = ({ packages, root }: Workspace): ReadonlyArray<Finding> =>
   packages.flatMap(({ files, folder }) => {
@@ -37,7 +40,7 @@ const licence = (root: string, folder: string): ReadonlyArray<Finding> => {
 /** No file or folder has a name that says nothing; modules are PascalCase, internal files lower-case. */
 export const names = ({ packages, toolFiles }: Workspace): ReadonlyArray<Finding> => [
   ...[...packages.flatMap(({ files }) => files), ...toolFiles].flatMap((path) =>
-    path.split("/").some((part) => vague.has((part.split(".")[0] ?? "").toLowerCase()))
+    path.split("/").some((part) => isVague(part.split(".")[0] ?? ""))
       ? [{ file: path, problem: "has a name that says nothing", mend: "name it after what it holds" }]
       : []
   ),

@@ -1,18 +1,17 @@
 /** What Arthur means by a status, where the shared table does not know it. */
 import { InvalidRequest, NotFound, PermissionDenied, QuotaExceeded, Unauthenticated } from "@keyfold/core/KeyStoreError"
 import type { Refine } from "@keyfold/http/HttpReason"
+import * as Predicate from "effect/Predicate"
 import { assignableRoles } from "./wire.ts"
 
-/** 404 and 405 of the server's router, not of its handlers: a missing slash looks like this where the UI is mounted. */
-const wrongPath: Refine = ({ detail, json, status }) => {
-  const routed = status === 404 ? detail !== "Not Found" && json !== undefined : status !== 405
-  return routed
-    ? undefined
-    : new InvalidRequest({
+/** 404 and 405 of the server's router or of a proxy: a missing slash looks like this where the UI is mounted. */
+const wrongPath: Refine = ({ status }) =>
+  status === 404 || status === 405
+    ? new InvalidRequest({
         field: "baseUrl",
         problem: "the server answers but has no Arthur API-key route there; check the address and its path prefix"
       })
-}
+    : undefined
 
 const unauthenticated: Refine = ({ detail, status }) =>
   // The 500 comes before any handler: a token that looks like a JWT could not be checked.
@@ -44,13 +43,14 @@ export const create =
       return new QuotaExceeded(limit === undefined ? {} : { limit })
     }
     const roles = assignableRoles.join(", ")
-    if (!detail.includes("\n") && detail.includes("TENANT-USER")) {
+    // A validation text lists the roles too: over several lines, or as a Python list on older servers.
+    if (!/\n|^\s*\[/.test(detail) && detail.includes("TENANT-USER")) {
       const problem = `Arthur does not give TENANT-USER to keys; it accepts ${roles}`
       return new InvalidRequest({ field: "scopes", problem })
     }
     return new InvalidRequest({ problem: `Arthur refused the key as invalid; its roles are ${roles}` })
   }
 
-/** Reads a failure about one key. */
-export const key: Refine = ({ detail, status }) =>
-  status === 404 && detail === "API Key not found" ? new NotFound({}) : undefined
+/** Reads a failure about one key: a 404 of the handler, which has a `detail` that is not the router's own, is a key's. */
+export const key: Refine = ({ detail, json, status }) =>
+  status === 404 && Predicate.hasProperty(json, "detail") && detail !== "Not Found" ? new NotFound({}) : undefined

@@ -38,7 +38,7 @@ export const toApiKey = (wire: typeof ApiKeyResponse.Type): ApiKey => ({
   id: KeyId.make(wire.id),
   ...present("name", wire.description === "" ? undefined : wire.description),
   scopes: wire.roles ?? [],
-  status: wire.is_active === false ? "revoked" : "active",
+  status: (wire.is_active ?? (wire.deactivated_at ?? null) === null) ? "active" : "revoked",
   tags: {},
   provider: {
     arthur: { ...present("createdAt", wire.created_at), ...present("deactivatedAt", wire.deactivated_at) }
