@@ -76,7 +76,8 @@ export interface StoreOptions {
  *   outcome that cannot be settled is `OutcomeUnknown`, never a second key.
  * - `get` finds one key, or fails `NotFound`.
  * - `list` streams keys to the end and stops requesting when its consumer stops; `listPage` serves stateless callers.
- * - `revoke` withdraws a key for good and says how long its secret may still be accepted. Revoking twice succeeds.
+ * - `revoke` withdraws a key for good and says how long its secret may still be accepted. Revoking twice
+ *   succeeds where the backend still knows the key.
  * - `usage` reports the backend's numbers with their precision.
  * - `verify` asks the backend whether a secret is valid. An outage is an error, never `valid: false`.
  * - `identify` reads the key's id from the secret's own format, without any request, where the format carries it.

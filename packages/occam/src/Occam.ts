@@ -11,7 +11,7 @@ import type { KeyRef } from "@keyfold/core/ApiKey"
 import { observed, type Capabilities } from "@keyfold/core/Capabilities"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { refuse, type Driver, type DriverError } from "@keyfold/core/Driver"
-import { NotFound } from "@keyfold/core/KeyStoreError"
+import { Conflict, NotFound } from "@keyfold/core/KeyStoreError"
 import type * as KeyStore from "@keyfold/core/KeyStore"
 import { Secret } from "@keyfold/core/Secret"
 import * as BearerToken from "@keyfold/http/BearerToken"
@@ -123,7 +123,8 @@ const readLogin = ({ apiKey, password, username }: Options): login.Login | Confi
   if (apiKey === undefined && password !== undefined && username !== undefined) {
     return { kind: "password", username, password }
   }
-  const field = apiKey === undefined ? (password === undefined ? "apiKey" : "username") : "apiKey"
+  const absent = username === undefined ? (password === undefined ? "apiKey" : "username") : "password"
+  const field = apiKey === undefined ? absent : "apiKey"
   const problem = "expected either an API key or a user name with its password."
   return new ConfigurationError({ field, problem, fix: "Set apiKey, or both username and password." })
 }
@@ -139,6 +140,10 @@ const collection = ["keys", ""]
 /** A 404 about one key; nobody documents it, and a missing route answers alike. */
 const missing: Refine = ({ json, status }) => (status === 404 && json !== undefined ? new NotFound({}) : undefined)
 
+/** Whether names are unique is unknown; the table would speak of the operation id, which Occam never sees. */
+const nameTaken: Refine = ({ status }) =>
+  status === 409 ? new Conflict({ problem: "Occam already holds a key of this name" }) : undefined
+
 const makeDriver = (backend: HttpBackend.HttpBackend, options: Options): Driver => ({
   backend: "occam",
   capabilities: capabilities(options),
@@ -147,7 +152,7 @@ const makeDriver = (backend: HttpBackend.HttpBackend, options: Options): Driver 
     // The name is required; a key without one is named after its operation, so that it can be found again.
     const name = request.label ?? request.operationId
     return Effect.map(
-      backend.decode(VisibleApiKey, { method: "PUT", segments: collection, json: { name } }),
+      backend.decode(VisibleApiKey, { method: "PUT", segments: collection, json: { name }, refine: nameTaken }),
       (created) => toIssuedKey(created, name)
     )
   },

@@ -2,7 +2,7 @@
 import { KeyId, type ApiKey, type IssuedKey } from "@keyfold/core/ApiKey"
 import type { KeyUsage } from "@keyfold/core/KeyUsage"
 import { readExpiry, type Token } from "@keyfold/http/BearerToken"
-import { parseZoned } from "@keyfold/http/Timestamp"
+import { parseUtc, parseZoned } from "@keyfold/http/Timestamp"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
@@ -52,18 +52,19 @@ const text = (value: unknown): string | undefined => (typeof value === "string" 
 /**
  * Reads one item of the list.
  *
- * A time without a zone cannot be placed and stays under `provider`. So does a last use that equals the creation time,
- * which may well be how a key that was never used reports.
+ * A time without a zone cannot be placed and stays under `provider`. So does a last use that is not after the creation:
+ * the creation time itself, or the epoch, may well be how a key that was never used reports.
  */
 export const toApiKey = (wire: typeof HiddenApiKey.Type): ApiKey => {
-  const isSentinel = wire.last_used === wire.created
+  const lastUsed = parseZoned(text(wire.last_used))
+  const isUse = (lastUsed?.epochMilliseconds ?? 0) > (parseUtc(text(wire.created))?.epochMilliseconds ?? 0)
   return {
     id: KeyId.make(wire.uuid),
     ...present("name", wire.name === "" ? undefined : wire.name),
     scopes: [],
     status: "active",
     ...present("createdAt", parseZoned(text(wire.created))),
-    ...present("lastUsedAt", isSentinel ? undefined : parseZoned(text(wire.last_used))),
+    ...present("lastUsedAt", isUse ? lastUsed : undefined),
     ...present("hint", hintOf(wire.api_key)),
     tags: {},
     provider: { occam: { ...present("created", wire.created), ...present("lastUsed", wire.last_used) } }
