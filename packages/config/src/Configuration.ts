@@ -190,8 +190,26 @@ const define = Effect.fnUntraced(function* (
 })
 
 interface Outcome {
-  readonly findings: ReadonlyArray<Finding.Finding>
+  readonly syntax: ReadonlyArray<Finding.Finding>
+  readonly mistakes: ReadonlyArray<Mistake>
+  readonly locate: Document["locate"]
+  readonly names: ReadonlyArray<string>
   readonly configuration: Configuration
+}
+
+const findingsOf = ({
+  locate,
+  mistakes,
+  syntax
+}: Pick<Outcome, "syntax" | "mistakes" | "locate">): ReadonlyArray<Finding.Finding> =>
+  Finding.inOrder([...syntax, ...mistakes.map(locate)])
+
+const accept = (outcome: Outcome): Effect.Effect<Configuration, ConfigurationError> => {
+  const findings = findingsOf(outcome)
+  const { configuration } = outcome
+  return findings.length === 0
+    ? Effect.succeed(configuration)
+    : Effect.fail(Finding.toError(findings[0]?.file ?? configuration.file, findings))
 }
 
 const judge = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Outcome, ConfigurationError> {
@@ -214,7 +232,10 @@ const judge = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<O
   ]
   const stores = defined.flatMap((result) => (Result.isSuccess(result) ? [result.success] : []))
   return {
-    findings: Finding.inOrder([...reading.document.findings, ...mistakes.map(reading.document.locate)]),
+    syntax: reading.document.findings,
+    mistakes,
+    locate: reading.document.locate,
+    names: reading.stores.map(([name]) => name),
     configuration: {
       file: reading.source.path,
       folder,
@@ -235,7 +256,7 @@ const judge = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<O
 export const check = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<ReadonlyArray<Finding.Finding>, ConfigurationError> {
-  return (yield* judge(options)).findings
+  return findingsOf(yield* judge(options))
 })
 
 /**
@@ -265,7 +286,41 @@ export const adapterNames = Effect.fnUntraced(function* (
 export const load = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<Configuration, ConfigurationError> {
-  const { configuration, findings } = yield* judge(options)
-  if (findings.length === 0) return configuration
-  return yield* Finding.toError(findings[0]?.file ?? configuration.file, findings)
+  return yield* accept(yield* judge(options))
+})
+
+/**
+ * Holds the part of a configuration that a program with one store in mind can use, and what is wrong in the others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OneStore {
+  readonly configuration: Configuration
+  readonly elsewhere: ReadonlyArray<Finding.Finding>
+}
+
+/**
+ * Reads a configuration file for a program that needs one store: the one named by `store`, else the default store.
+ *
+ * Fails as `load` does for mistakes in that store or in the file as a whole. Mistakes in other stores only leave these
+ * stores out of the configuration, and are returned. Every mistake counts where no store is chosen, or where the file has
+ * none of that name and no sound one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const loadOne = Effect.fnUntraced(function* (
+  options: Options & { readonly store?: string } = {}
+): Effect.fn.Return<OneStore, ConfigurationError> {
+  const outcome = yield* judge(options)
+  const { configuration, locate, mistakes, names } = outcome
+  const chosen = options.store ?? configuration.defaultStore
+  const wanted = configuration.stores.size > 0 || names.includes(chosen ?? "") ? chosen : undefined
+  const isElsewhere = ({ path }: Mistake) =>
+    wanted !== undefined && path[0] === "stores" && path.length > 1 && path[1] !== wanted
+  return {
+    configuration: yield* accept({ ...outcome, mistakes: mistakes.filter((mistake) => !isElsewhere(mistake)) }),
+    elsewhere: findingsOf({ syntax: [], locate, mistakes: mistakes.filter(isElsewhere) })
+  }
 })

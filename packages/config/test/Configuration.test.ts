@@ -235,6 +235,70 @@ describe("an open store", () => {
   )
 })
 
+describe("loadOne", () => {
+  const builtIn = { tiny: tinyAdapter() }
+  const broken = (name: string) => `  ${name}: { adapter: tiny, url: 3, token: { env: TOKEN }, limt: 2 }\n`
+  const sound = (name: string) => `  ${name}: { adapter: tiny, url: x, token: { env: TOKEN } }\n`
+
+  const read = Effect.fnUntraced(function* (text: string, store?: string, environment: Record<string, string> = env) {
+    const folder = yield* folderWith({ "keyfold.yaml": text })
+    return yield* Configuration.loadOne({
+      folder,
+      env: environment,
+      builtIn,
+      ...(store === undefined ? {} : { store })
+    })
+  })
+
+  it.effect("leaves out the other stores that are wrong, and returns their mistakes", () =>
+    Effect.gen(function* () {
+      const missing = "  third: { adapter: tiny, url: x, token: { env: UNSET } }\n"
+      const text = `default: first\nstores:\n${sound("first")}${broken("second")}${missing}  fourth: 4\n${sound("fifth")}`
+      for (const store of [undefined, "first", "fifth"]) {
+        const { configuration, elsewhere } = yield* read(text, store)
+        assert.deepStrictEqual([...configuration.stores.keys()], ["first", "fifth"])
+        assert.deepStrictEqual(
+          elsewhere.map(({ line, path }) => [line, path]),
+          [
+            [4, "stores.second.url"],
+            [4, "stores.second.limt"],
+            [5, "stores.third.token"],
+            [6, "stores.fourth"]
+          ]
+        )
+        assert.strictEqual((yield* Effect.scoped(Stores.open(configuration, store))).store, store ?? "first")
+      }
+    })
+  )
+
+  it.effect("refuses the mistakes of the store itself and of the file as a whole", () =>
+    Effect.gen(function* () {
+      const text = `default: first\nstores:\n${sound("first")}${broken("second")}`
+      const own = yield* Effect.flip(read(text, "second"))
+      assert.match(own.message, /^keyfold\.yaml has 2 mistakes\.\n.*stores\.second\.url\n.*\n.*stores\.second\.limt\n/)
+      const secret = yield* Effect.flip(read(text, "first", {}))
+      assert.include(secret.message, "keyfold.yaml has 1 mistake.\nkeyfold.yaml:3:")
+      const whole = yield* Effect.flip(read(`${text}defualt: x\n`, "first"))
+      assert.match(whole.message, /^keyfold\.yaml has 1 mistake\.\n.*defualt\n/)
+      const misspelt = yield* Effect.flip(read(text.replace("default: first", "default: frist"), "first"))
+      assert.include(misspelt.message, 'Did you mean "first"?')
+    })
+  )
+
+  it.effect("counts every mistake where no store is chosen or none is sound", () =>
+    Effect.gen(function* () {
+      const none = yield* Effect.flip(read(`stores:\n${sound("first")}${broken("second")}`))
+      assert.include(none.message, "stores.second.url")
+      const all = yield* Effect.flip(read(`stores:\n${broken("first")}${broken("second")}`, "third"))
+      assert.include(all.message, "keyfold.yaml has 4 mistakes.")
+      const unknown = yield* read(`stores:\n${sound("first")}${broken("second")}`, "frist")
+      assert.lengthOf(unknown.elsewhere, 2)
+      const error = yield* Effect.flip(Effect.scoped(Stores.open(unknown.configuration, "frist")))
+      assert.include(error.message, 'Did you mean "first"?')
+    })
+  )
+})
+
 describe("secrets", () => {
   it.effect("stay out of the open configuration's printed forms", () =>
     Effect.gen(function* () {

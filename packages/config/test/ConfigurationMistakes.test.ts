@@ -280,7 +280,7 @@ describe("an adapter", () => {
       "keyfold.yaml:6:5  stores.poor.defaults.owner",
       "  every tiny key needs an owner, and the store names no default. Set defaults.owner to the user who owns keys created without an owner.",
       "keyfold.yaml:6:25  stores.poor.defaults.scopes",
-      "  tiny keys have no scopes. Remove defaults.scopes.",
+      "  tiny keys have no scopes and may do everything. Write scopeMap: { write: [] } to accept that, or remove write.",
       "keyfold.yaml:7:14  stores.poor.require",
       "  tiny cannot meet: usage. Choose another backend for this store, or drop the requirement."
     ]
@@ -352,7 +352,7 @@ tenant: {}
       "keyfold.yaml:15:21  stores.guard.adapter",
       `  there is no adapter "occan". Did you mean "occam"?`,
       "keyfold.yaml:20:37  stores.poor.defaults.scopes",
-      "  tiny keys have no scopes. Remove defaults.scopes.",
+      "  tiny keys have no scopes and may do everything. Write scopeMap: { a: [] } to accept that, or remove a.",
       "keyfold.yaml:21:34  stores.same.url",
       "  this name is there twice in one mapping; remove or rename one.",
       "keyfold.yaml:22:1  tenant",

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Arthur from "@keyfold/arthur/Arthur"
 import * as Configuration from "@keyfold/config/Configuration"
 import * as Initialization from "@keyfold/config/Initialization"
 import * as Stores from "@keyfold/config/Stores"
@@ -6,6 +7,9 @@ import * as Adapter from "@keyfold/core/Adapter"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import { resolve, Secret } from "@keyfold/core/Secret"
+import * as Occam from "@keyfold/occam/Occam"
+import * as Sql from "@keyfold/sql/Sql"
+import * as WhyLabs from "@keyfold/whylabs/WhyLabs"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -58,19 +62,24 @@ describe("initialize", () => {
     })
   )
 
-  it.effect("writes examples that are right once their marks are taken away", () =>
+  it.effect("writes examples that the adapters accept once their marks are taken away", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const home = yield* temporaryFolder
       const { configuration } = yield* Initialization.initialize({ folder, env: { HOME: home } })
       const text = (yield* content(configuration)).replaceAll(/^  # ( *(?:\w+:.*))$/gm, "  $1")
       yield* Effect.promise(() => writeFile(configuration, text))
-      assert.deepStrictEqual(yield* Configuration.adapterNames({ folder, env: {} }), [
-        "sql",
-        "whylabs",
-        "arthur",
-        "occam"
-      ])
+      const builtIn = { arthur: Arthur.adapter, occam: Occam.adapter, sql: Sql.adapter, whylabs: WhyLabs.adapter }
+      const loaded = yield* Configuration.load({ folder, env: {}, builtIn, secrets: "later" })
+      assert.deepStrictEqual(
+        [...loaded.stores.values()].map(({ adapter, name }) => [name, adapter.name]),
+        [
+          ["local", "sql"],
+          ["monitoring", "whylabs"],
+          ["guard", "arthur"],
+          ["policies", "occam"]
+        ]
+      )
     })
   )
 

@@ -12,7 +12,8 @@ import * as Schema from "effect/Schema"
  * anything is sent, never dropped in silence.
  *
  * - `name`: at most the backend's limit; refused, never cut. No U+0000 and no lone surrogates.
- * - `owner`, `scopes`: the store's defaults apply when omitted. `scopes: []` asks for a key that may do nothing.
+ * - `owner`, `scopes`: the store's defaults apply when omitted. `scopes: []` asks for a key that may do
+ *   nothing, and is refused where the backend has no scopes.
  * - `expiresAt`: must lie in the future.
  * - `provider`: extra inputs of one backend under that backend's name. Entries for other backends are not for this
  *   store and are left alone; an unknown field under this backend's own name is refused.

@@ -50,7 +50,8 @@ export interface CreateOptions {
  * - `store`: the name used in errors and spans; the backend's name when omitted.
  * - `tenant`: whose keys these are, on a backend that partitions natively; refused elsewhere.
  * - `defaults`: owner and scopes for specs that leave them out.
- * - `scopeMap`: portable scope name → the backend's own scopes. With a map, only its names are accepted.
+ * - `scopeMap`: portable scope name → the backend's own scopes. With a map, only its names are accepted. On a backend
+ *   without scopes a name must map to `[]`: so the operator accepts that such a key may do everything.
  * - `require`: what the program needs; the store refuses to boot where the backend cannot meet it.
  * - `cursorSecret`: lets several processes read each other's cursors; random per store when omitted.
  *
@@ -124,11 +125,17 @@ const ownerMistakes = ({ backend, capabilities }: Backend, options: StoreOptions
 const scopeMistakes = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
   const scopes = options.defaults?.scopes ?? []
   if (!capabilities.scopes) {
-    const present = [
-      ...(scopes.length > 0 ? ["defaults.scopes"] : []),
-      ...(options.scopeMap === undefined ? [] : ["scopeMap"])
+    const mapped = Object.entries(options.scopeMap ?? {}).find(([, targets]) => targets.length > 0)?.[0]
+    const unmapped = scopes.find((scope) => !Object.hasOwn(options.scopeMap ?? {}, scope))
+    const problem = `${backend} keys have no scopes and may do everything.`
+    const fix = (name: string) => `Write scopeMap: { ${name}: [] } to accept that, or remove ${name}.`
+    return [
+      ...(mapped === undefined ? [] : [{ field: `scopeMap.${mapped}`, problem, fix: fix(mapped) }]),
+      ...(unmapped === undefined ? [] : [{ field: "defaults.scopes", problem, fix: fix(unmapped) }]),
+      ...(options.defaults?.scopes?.length === 0
+        ? [{ field: "defaults.scopes", problem, fix: "Remove defaults.scopes." }]
+        : [])
     ]
-    return present.map((field) => ({ field, problem: `${backend} keys have no scopes.`, fix: `Remove ${field}.` }))
   }
   const mapped = mapScopes(options.scopeMap, scopes)
   return mapped._tag === "Failure" ? [{ field: "defaults.scopes", problem: `${mapped.failure.message}.` }] : []

@@ -156,8 +156,9 @@ describe("booting a store", () => {
       const noScopes = { capabilities: capabilitiesWith({ scopes: false }) }
       assert.strictEqual((yield* refused(noOwners, { defaults: { owner: "me" } })).field, "defaults.owner")
       assert.strictEqual((yield* refused(noScopes, { defaults: { scopes: ["w"] } })).field, "defaults.scopes")
-      assert.strictEqual((yield* refused(noScopes, { scopeMap })).field, "scopeMap")
-      yield* storeOf(recorded(noScopes), { defaults: { scopes: [] } })
+      assert.strictEqual((yield* refused(noScopes, { defaults: { scopes: [] } })).field, "defaults.scopes")
+      assert.strictEqual((yield* refused(noScopes, { scopeMap })).field, "scopeMap.write")
+      yield* storeOf(recorded(noScopes), { scopeMap: { w: [] }, defaults: { scopes: ["w"] } })
     })
   )
 
@@ -221,7 +222,7 @@ describe("booting a store", () => {
       const mistakes = KeyStore.check({ backend: "fake", capabilities }, options)
       assert.deepStrictEqual(
         mistakes.map((mistake) => mistake.field),
-        ["defaults.owner", "defaults.scopes", "scopeMap", "require"]
+        ["defaults.owner", "scopeMap.write", "defaults.scopes", "require"]
       )
       assert.deepStrictEqual([...new Set(mistakes.map((mistake) => mistake.store))], ["main"])
       assert.strictEqual((yield* refused({ capabilities }, options)).message, mistakes[0]?.message)

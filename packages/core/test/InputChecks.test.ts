@@ -25,9 +25,13 @@ const refusedSpec = Effect.fnUntraced(function* (
   return error
 })
 
-const sentSpec = Effect.fnUntraced(function* (spec: KeySpec, parts: Partial<Driver> = {}) {
+const sentSpec = Effect.fnUntraced(function* (
+  spec: KeySpec,
+  parts: Partial<Driver> = {},
+  options: KeyStore.StoreOptions = {}
+) {
   const calls = recorded(parts)
-  const store = yield* storeOf(calls)
+  const store = yield* storeOf(calls, options)
   yield* store.create(spec)
   return calls.created()[0]
 })
@@ -172,11 +176,26 @@ describe("tags", () => {
 })
 
 describe("scopes", () => {
-  it.effect("on a backend without scopes are Unsupported; none are no problem", () =>
+  it.effect("on a backend without scopes are Unsupported, and so is a key that may do nothing", () =>
     Effect.gen(function* () {
-      const error = yield* refusedSpec({ scopes: ["write"] }, flags({ scopes: false }))
+      const none = flags({ scopes: false })
+      const error = yield* refusedSpec({ scopes: ["write"] }, none)
       assertReason(error, "Unsupported", { capability: "scopes" })
-      assert.deepStrictEqual((yield* sentSpec({ scopes: [] }, flags({ scopes: false })))?.scopes, [])
+      assert.include(error.message, 'scopeMap: { "write": [] }')
+      assertReason(yield* refusedSpec({ scopes: [] }, none), "Unsupported", { capability: "scopes" })
+      assert.deepStrictEqual((yield* sentSpec({}, none))?.scopes, [])
+    })
+  )
+
+  it.effect("on a backend without scopes are accepted only where the store's map gives them none", () =>
+    Effect.gen(function* () {
+      const none = flags({ scopes: false })
+      const accepted = { scopeMap: { write: [] }, defaults: { scopes: ["write"] } }
+      assert.deepStrictEqual((yield* sentSpec({ scopes: ["write"] }, none, accepted))?.scopes, [])
+      assert.deepStrictEqual((yield* sentSpec({}, none, accepted))?.scopes, [])
+      const other = yield* refusedSpec({ scopes: ["write", "admin"] }, none, accepted)
+      assertReason(other, "Unsupported", { capability: "scopes" })
+      assert.include(other.message, "admin")
     })
   )
 

@@ -116,16 +116,22 @@ export const localStore = Effect.tap(temporaryFolder, (folder) =>
 
 const entry = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
-/** Starts the command as a process of its own, from its sources. */
-export const start = (
-  args: ReadonlyArray<string>,
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> }
-): ChildProcess =>
-  spawn(process.execPath, ["--conditions=@keyfold/source", entry, ...args], {
-    cwd: options.cwd,
-    env: { PATH: process.env["PATH"] ?? "", ...options.env },
+interface ProcessOptions {
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdin?: string
+}
+
+const startFile = (file: string, args: ReadonlyArray<string>, { cwd, env }: ProcessOptions): ChildProcess =>
+  spawn(process.execPath, ["--conditions=@keyfold/source", file, ...args], {
+    cwd,
+    env: { PATH: process.env["PATH"] ?? "", ...env },
     stdio: ["pipe", "pipe", "pipe"]
   })
+
+/** Starts the command as a process of its own, from its sources. */
+export const start = (args: ReadonlyArray<string>, options: ProcessOptions): ChildProcess =>
+  startFile(entry, args, options)
 
 /** Waits for a process and collects what it wrote. */
 export const finish = (child: ChildProcess): Effect.Effect<Ran> =>
@@ -140,13 +146,18 @@ export const finish = (child: ChildProcess): Effect.Effect<Ran> =>
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-/** Runs the command as a process of its own. */
-export const execute = (
-  args: ReadonlyArray<string>,
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>>; readonly stdin?: string }
+/** Runs a file as a process of its own. */
+export const executeFile = (
+  file: string,
+  options: ProcessOptions,
+  args: ReadonlyArray<string> = []
 ): Effect.Effect<Ran> =>
   Effect.suspend(() => {
-    const child = start(args, options)
+    const child = startFile(file, args, options)
     child.stdin?.end(options.stdin ?? "")
     return finish(child)
   })
+
+/** Runs the command as a process of its own. */
+export const execute = (args: ReadonlyArray<string>, options: ProcessOptions): Effect.Effect<Ran> =>
+  executeFile(entry, options, args)

@@ -7,7 +7,11 @@ import { keyfold, localStore } from "./Keyfold.ts"
 const secretPattern = /^kf_[0-9A-Za-z]{16}_[0-9A-Za-z]{32}_[0-9A-Za-z]{6}$/
 
 interface Created {
-  readonly key: { readonly id: string; readonly tags: Readonly<Record<string, string>> }
+  readonly key: {
+    readonly id: string
+    readonly tags: Readonly<Record<string, string>>
+    readonly scopes: ReadonlyArray<string>
+  }
   readonly operationId: string
   readonly secret?: string
   readonly secretFile?: string
@@ -130,6 +134,27 @@ describe("create", () => {
         assert.strictEqual(stdout, "")
       }
       assert.deepStrictEqual(yield* ids(folder), [])
+    })
+  )
+
+  it.effect("asks for no scopes at all with --no-scopes, and for a backend's own inputs with --provider", () =>
+    Effect.gen(function* () {
+      const folder = yield* localStore
+      const path = join(folder, "keyfold.yaml")
+      const defaults = readFileSync(path, "utf8").replace("adapter: sql", "adapter: sql, defaults: { scopes: [write] }")
+      writeFileSync(path, defaults)
+      const scopesOf = Effect.fnUntraced(function* (...more: ReadonlyArray<string>) {
+        return (yield* createKey(folder, ...more)).created.key.scopes
+      })
+      assert.deepStrictEqual(yield* scopesOf(), ["write"])
+      assert.deepStrictEqual(yield* scopesOf("--scope", "read"), ["read"])
+      assert.deepStrictEqual(yield* scopesOf("--no-scopes"), [])
+      const both = yield* keyfold(["create", "--no-scopes", "--scope", "read"], { folder })
+      assert.strictEqual(both.code, 2)
+      const foreign = yield* keyfold(["create", "--provider", "resourceId=r-1"], { folder })
+      assert.strictEqual(foreign.code, 2)
+      assert.include(foreign.stderr, "--provider resourceId: sql does not know this input")
+      assert.lengthOf(yield* ids(folder, "--status", "all"), 3)
     })
   )
 

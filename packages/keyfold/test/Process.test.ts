@@ -1,11 +1,40 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { readFileSync } from "node:fs"
-import { execute, finish, localStore, start, temporaryFolder } from "./Keyfold.ts"
+import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { execute, executeFile, finish, localStore, start, temporaryFolder } from "./Keyfold.ts"
 
-const manifest: { readonly version: string } = JSON.parse(
+const manifest: { readonly version: string; readonly bin: { readonly keyfold: string } } = JSON.parse(
   readFileSync(new URL("../package.json", import.meta.url), "utf8")
 )
+
+describe("the launcher", { timeout: 60_000 }, () => {
+  const launcher = fileURLToPath(new URL(`../${manifest.bin.keyfold}`, import.meta.url))
+
+  it("is a committed file that may be run, so that npm links it before anything is built", () => {
+    assert.strictEqual(manifest.bin.keyfold, "./bin/keyfold.js")
+    assert.strictEqual(statSync(launcher).mode & 0o111, 0o111)
+    assert.match(readFileSync(launcher, "utf8"), /^#!\/usr\/bin\/env node\n/)
+  })
+
+  it.live("starts what was built, and says what to run where nothing was", () =>
+    Effect.gen(function* () {
+      const cwd = yield* temporaryFolder
+      mkdirSync(join(cwd, "bin"))
+      writeFileSync(join(cwd, "package.json"), `{ "type": "module" }`)
+      const copy = join(cwd, "bin/keyfold.js")
+      copyFileSync(launcher, copy)
+      const unbuilt = yield* executeFile(copy, { cwd }, ["--version"])
+      assert.deepStrictEqual([unbuilt.code, unbuilt.stdout], [1, ""])
+      assert.match(unbuilt.stderr, /^keyfold: .* npm run build\n$/)
+      mkdirSync(join(cwd, "dist"))
+      writeFileSync(join(cwd, "dist/bin.js"), "console.log(process.argv.slice(2).join())\n")
+      const built = yield* executeFile(copy, { cwd }, ["list", "--json"])
+      assert.deepStrictEqual(built, { code: 0, stdout: "list,--json\n", stderr: "" })
+    }).pipe(Effect.scoped)
+  )
+})
 
 describe("the command as a process", { timeout: 60_000 }, () => {
   it.live("--version prints the version and loads nothing of effect", () =>

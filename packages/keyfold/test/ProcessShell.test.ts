@@ -27,11 +27,22 @@ describe("colour", () => {
 describe("the command in examples", () => {
   it("is what starts this very command again", () => {
     const system = "/usr/bin/node"
-    assert.strictEqual(commandLine("/usr/bin/keyfold", system, "/b", {}), "keyfold")
-    assert.strictEqual(commandLine("/a/.bin/keyfold", system, "/a", { npm_command: "exec" }), "npx keyfold")
-    assert.strictEqual(commandLine("/a/dist/bin.js", system, "/a", {}), "node dist/bin.js")
-    assert.strictEqual(commandLine("/a/dist/bin.js", "/a/node_modules/x/node", "/a", {}), "npx node dist/bin.js")
-    assert.strictEqual(commandLine("/a/dist/bin.js", system, "/b", {}), "node /a/dist/bin.js")
+    const started = (
+      script: string,
+      folder: string,
+      environment: Readonly<Record<string, string>> = {},
+      executable = system
+    ) => commandLine(script, executable, folder, environment, (path) => path === "/linked/node_modules/.bin/keyfold")
+    assert.strictEqual(started("/usr/bin/keyfold", "/b"), "keyfold")
+    assert.strictEqual(started("/usr/bin/keyfold", "/linked"), "keyfold")
+    assert.strictEqual(started("/a/.bin/keyfold", "/a", { npm_command: "exec" }), "npx keyfold")
+    assert.strictEqual(started("/a/node_modules/.bin/keyfold", "/a"), "npx keyfold")
+    assert.strictEqual(started("/a/dist/bin.js", "/a"), "node dist/bin.js")
+    assert.strictEqual(started("/a/dist/bin.js", "/a", {}, "/a/node_modules/x/node"), "npx node dist/bin.js")
+    assert.strictEqual(started("/a/dist/bin.js", "/b"), "node /a/dist/bin.js")
+    assert.strictEqual(started("/linked/packages/keyfold/dist/bin.js", "/linked"), "npx keyfold")
+    assert.strictEqual(started("/linked/packages/keyfold/bin/keyfold.js", "/linked/packages"), "npx keyfold")
+    assert.strictEqual(started("/linked/src/bin.ts", "/linked"), "node src/bin.ts")
   })
 })
 

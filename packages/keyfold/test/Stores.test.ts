@@ -8,16 +8,19 @@ import { keyfold, keyfoldUntil, localStore } from "./Keyfold.ts"
 
 interface Started {
   readonly baseUrl: string
-  readonly organization: string
+  readonly backend: string
+  readonly variable: string
   readonly credential: string
   readonly configuration: string
 }
 
-const startEmulator = Effect.fnUntraced(function* (...more: ReadonlyArray<string>) {
-  const stdout = yield* keyfoldUntil(["emulate", "whylabs", "--json", ...more], "\n")
+const startBackend = Effect.fnUntraced(function* (backend: string, ...more: ReadonlyArray<string>) {
+  const stdout = yield* keyfoldUntil(["emulate", backend, "--json", ...more], "\n")
   const started: Started = JSON.parse(stdout)
   return started
 })
+
+const startEmulator = (...more: ReadonlyArray<string>) => startBackend("whylabs", ...more)
 
 /** A folder whose keyfold.yaml names the embedded store and a running WhyLabs emulator. */
 const twoStores = Effect.fnUntraced(function* (...more: ReadonlyArray<string>) {
@@ -67,10 +70,18 @@ describe("stores and capabilities", { timeout: 60_000 }, () => {
       assert.strictEqual(shown.code, 0, shown.stderr)
       assert.match(shown.stdout, /^local +sql +yes +none$/m)
       assert.match(shown.stdout, /^monitoring +whylabs +no verify; revoked keys by owner only; reads lag up to 12 s$/m)
+      const narrow = yield* keyfold(["stores"], { folder, terminal: { columns: 64 } })
+      assert.isAtMost(Math.max(...narrow.stdout.split("\n").map(({ length }) => length)), 64)
+      assert.match(narrow.stdout, /^ {30}\S/m)
+      assert.include(
+        narrow.stdout.replaceAll(/\s+/g, " "),
+        "whylabs no verify; revoked keys by owner only; reads lag up to 12 s local"
+      )
       const json = yield* keyfold(["stores", "--json", "--store", "local"], { folder })
       assert.deepStrictEqual(JSON.parse(json.stdout), { store: "local", adapter: "sql", default: true, caveats: [] })
       const capable = yield* keyfold(["capabilities", "--store", "monitoring"], { folder })
-      assert.match(capable.stdout, /^verify +not possible$/m)
+      assert.match(capable.stdout, /^usage +derived: by keyfold, from other operations$/m)
+      assert.match(capable.stdout, /^verify +unsupported: not possible$/m)
       assert.match(capable.stdout, /^A change shows in reads +within 12 s \(observed\)$/m)
       const data = yield* keyfold(["capabilities", "--json"], { folder })
       const lines = data.stdout
@@ -115,6 +126,54 @@ describe("stores and capabilities", { timeout: 60_000 }, () => {
   )
 })
 
+describe("a store that is wrong in the configuration", { timeout: 60_000 }, () => {
+  const configuration = `default: local
+stores:
+  local: { adapter: sql, url: 'sqlite:data/keyfold.db', pepper: { file: ./secrets/pepper } }
+  guard: { adapter: arthur, baseUrl: 'http://127.0.0.1:9', apiKey: { env: ARTHUR_API_KEY }, keylimit: 3 }
+  other: { adapter: keyfold-adapter-missing }
+`
+
+  it.live("does not stop a command that uses another one, which warns on stderr", () =>
+    Effect.gen(function* () {
+      const folder = yield* localStore
+      writeFileSync(join(folder, "keyfold.yaml"), configuration)
+      for (const args of [["list"], ["capabilities", "--store", "local"], ["create", "--name", "a"]]) {
+        const { code, stderr } = yield* keyfold(args, { folder })
+        assert.strictEqual(code, 0, stderr)
+        assert.match(stderr, /^keyfold: warning: keyfold\.yaml:4:\d+ stores\.guard\.keylimit: .*"keyLimit"/m)
+        assert.match(stderr, /^keyfold: warning: keyfold\.yaml:5:\d+ stores\.other\.adapter: .*not installed/m)
+      }
+      const { code, stderr, stdout } = yield* keyfold(["list", "--json"], { folder })
+      assert.strictEqual(code, 0)
+      assert.strictEqual(JSON.parse(stdout).name, "a")
+      assert.deepStrictEqual(
+        stderr
+          .trim()
+          .split("\n")
+          .map((line): string => JSON.parse(line).warning.path),
+        ["stores.guard.keylimit", "stores.other.adapter"]
+      )
+    })
+  )
+
+  it.live("stops a command that uses it, and `stores`, which checks the whole file", () =>
+    Effect.gen(function* () {
+      const folder = yield* localStore
+      writeFileSync(join(folder, "keyfold.yaml"), configuration)
+      const used = yield* keyfold(["list", "--store", "guard"], { folder })
+      assert.strictEqual(used.code, 2)
+      assert.include(used.stderr, "keyfold.yaml has 1 mistake.")
+      assert.include(used.stderr, "stores.guard.keylimit")
+      for (const args of [["stores"], ["stores", "--store", "local"], ["capabilities"]]) {
+        const { code, stderr, stdout } = yield* keyfold(args, { folder })
+        assert.deepStrictEqual([code, stdout], [2, ""])
+        assert.include(stderr, "keyfold.yaml has 2 mistakes.")
+      }
+    })
+  )
+})
+
 describe("emulate", { timeout: 60_000 }, () => {
   it.live("serves a backend that the shown configuration and credential work with, seeds included", () =>
     Effect.gen(function* () {
@@ -132,6 +191,28 @@ describe("emulate", { timeout: 60_000 }, () => {
         stdin: created.stdout
       })
       assert.match(leaked.stdout, /^Revoked key [A-Za-z0-9]{10}\. Its secret may still be accepted for up to 1 s\.\n$/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("serves every backend to the configuration and credential it shows", () =>
+    Effect.gen(function* () {
+      const folder = yield* localStore
+      for (const backend of ["whylabs", "arthur", "occam"]) {
+        const started = yield* startBackend(backend, "--seed", "4")
+        assert.strictEqual(started.backend, backend)
+        writeFileSync(join(folder, "keyfold.yaml"), started.configuration)
+        const environment = { [started.variable]: started.credential }
+        assert.include(started.configuration, `{ env: ${started.variable} }`)
+        const listed = yield* keyfold(["list", "--json"], { folder, environment })
+        assert.strictEqual(listed.code, 0, listed.stderr)
+        assert.lengthOf(listed.stdout.match(/"name":"example-\d+"/g) ?? [], 4)
+        const created = yield* keyfold(["create", "--name", "hello", "--json"], { folder, environment })
+        assert.strictEqual(created.code, 0, created.stderr)
+        assert.strictEqual(JSON.parse(created.stdout).key.name, "hello")
+        const shown = yield* keyfold(["stores"], { folder })
+        assert.match(shown.stdout, new RegExp(`^demo +${backend} +yes +no `, "m"))
+        assert.notInclude(listed.stdout + listed.stderr + created.stderr, started.credential)
+      }
     }).pipe(Effect.scoped)
   )
 

@@ -47,7 +47,7 @@ describe("a store refuses to boot", () => {
   refuses("with a key in the address", { ...complete, baseUrl: "https://occam.test/?key=canary" }, "baseUrl")
   refuses("with a default owner: keys have none", { ...complete, defaults: { owner: "ann" } }, "defaults.owner")
   refuses("with default scopes", { ...complete, defaults: { scopes: ["write"] } }, "defaults.scopes", "no scopes")
-  refuses("with a scope map", { ...complete, scopeMap: { write: [] } }, "scopeMap", "no scopes")
+  refuses("with a scope map that names scopes", { ...complete, scopeMap: { w: ["x"] } }, "scopeMap.w", "no scopes")
   refuses("with a proxy the platform's fetch cannot use", { ...complete, proxy: secret }, "proxy", "@keyfold/undici")
   for (const name of [
     "exactUsage",

@@ -122,6 +122,7 @@ describe("create refuses before anything is sent", () => {
     ["tags", { tags: { team: "data" } }, "Unsupported", "tags"],
     ["an owner", { owner: "ann" }, "Unsupported", "owners"],
     ["scopes", { scopes: ["write"] }, "Unsupported", "scopes"],
+    ["a key that may do nothing", { scopes: [] }, "Unsupported", "scopes"],
     ["an input of its own", { provider: { occam: { settings: 1 } } }, "InvalidRequest", "provider.occam.settings"],
     ["an empty name", { name: "" }, "InvalidRequest", "name"],
     ["a name with U+0000", { name: "a\u0000b" }, "InvalidRequest", "name"],
@@ -144,11 +145,10 @@ describe("create refuses before anything is sent", () => {
     )
   }
 
-  it.effect("but takes an empty list of scopes, and another backend's inputs, for nothing asked", () =>
+  it.effect("but takes no tags, and another backend's inputs, for nothing asked", () =>
     Effect.gen(function* () {
       const { byKey } = yield* host()
       const { key } = yield* (yield* byKey()).create({
-        scopes: [],
         tags: {},
         provider: { whylabs: { resourceId: "x" } }
       })

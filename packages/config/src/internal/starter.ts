@@ -23,7 +23,7 @@ stores:
     url: ${JSON.stringify(`sqlite:${database}`)}
     pepper: { file: ${JSON.stringify(pepper)} }
 
-  # Other backends, each in a package of its own: npm install @keyfold/whylabs
+  # Other backends. The keyfold command carries these; a program of yours needs: npm install @keyfold/whylabs
   #
   # monitoring:
   #   adapter: whylabs
@@ -36,9 +36,10 @@ stores:
   #   adapter: arthur
   #   baseUrl: https://arthur.internal
   #   apiKey: { command: [pass, show, arthur/admin] }
+  #   defaults: { scopes: [write] }
+  #   scopeMap: { write: [VALIDATION-USER] }
   #
   # policies:
   #   adapter: occam
-  #   baseUrl: https://occam.internal
   #   apiKey: { file: ./secrets/occam }
 `

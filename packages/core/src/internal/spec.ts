@@ -103,17 +103,36 @@ export const mapScopes = (
   return Result.succeed([...new Set(scopes.flatMap((scope) => scopeMap[scope] ?? []))])
 }
 
+/**
+ * On a backend whose keys may do everything, a portable name is accepted only where the store's map gives it no scopes:
+ * that is how its operator consents. A powerless key cannot be had there.
+ */
+const scopesOfNone = (
+  driver: Driver,
+  scopeMap: ScopeMap = {},
+  asked: ReadonlyArray<string> | undefined
+): Result.Result<ReadonlyArray<string>, Reason> => {
+  if (asked === undefined) return Result.succeed([])
+  if (asked.length === 0) {
+    return unsupported("scopes", `${driver.backend} keys have no scopes: one that may do nothing cannot be made`)
+  }
+  const refusedScope = asked.find((scope) => !Object.hasOwn(scopeMap, scope))
+  return refusedScope === undefined
+    ? Result.succeed([])
+    : unsupported(
+        "scopes",
+        `${driver.backend} keys have no scopes and may do everything; leave scopes out, or accept that for ` +
+          `"${refusedScope}" with scopeMap: { "${refusedScope}": [] } in the store's configuration`
+      )
+}
+
 const resolveScopes = (
   driver: Driver,
   defaults: StoreDefaults,
   scopeMap: ScopeMap | undefined,
   asked: ReadonlyArray<string> | undefined
 ): Result.Result<ReadonlyArray<string>, Reason> => {
-  if (!driver.capabilities.scopes) {
-    return asked === undefined || asked.length === 0
-      ? Result.succeed([])
-      : unsupported("scopes", `${driver.backend} keys have no scopes; leave scopes out`)
-  }
+  if (!driver.capabilities.scopes) return scopesOfNone(driver, scopeMap, asked)
   const scopes = asked ?? defaults.scopes
   return scopes === undefined ? Result.succeed(driver.defaultScopes) : mapScopes(scopeMap, scopes)
 }

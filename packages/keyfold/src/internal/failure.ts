@@ -46,6 +46,11 @@ const flags: Readonly<Record<string, string>> = {
   operationId: "--operation-id"
 }
 
+const flagOf = (field: string): string => {
+  const [provider, , name] = /^provider\.([^.]+)\.(.+)$/.exec(field) ?? []
+  return provider === undefined ? (flags[field] ?? field) : `--provider ${name}`
+}
+
 const requests = (attempts: number): string =>
   attempts === 0 ? "nothing was sent" : attempts === 1 ? "1 attempt" : `${attempts} attempts`
 
@@ -54,7 +59,7 @@ const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text
 const reasonText = ({ attempts, operation, reason }: KeyStoreError): string => {
   if (reason._tag === "Unsupported" && reason.capability === operation) return "this backend has no such operation"
   if (reason._tag === "InvalidRequest" && reason.field !== undefined && attempts === 0) {
-    return `${flags[reason.field] ?? reason.field}: ${reason.problem}`
+    return `${flagOf(reason.field)}: ${reason.problem}`
   }
   return reason.message
 }

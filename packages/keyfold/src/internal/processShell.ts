@@ -1,6 +1,7 @@
 /** The shell of a real process. */
 import * as Effect from "effect/Effect"
-import { basename, relative, sep } from "node:path"
+import { existsSync } from "node:fs"
+import { basename, dirname, join, relative, sep } from "node:path"
 import { StringDecoder } from "node:string_decoder"
 import type { ReadStream, WriteStream } from "node:tty"
 import { type Input, InputUnusable, type Output, OutputClosed, Shell } from "../Shell.ts"
@@ -111,14 +112,24 @@ const makeInput = (stream: ReadStream): Input => ({
   readLine: ({ hidden }) => readLine(stream, hidden)
 })
 
+const link = join("node_modules", ".bin", "keyfold")
+
+/** Tells whether npm has linked this command for a folder, in it or in one above it. */
+const isLinked = (folder: string, exists: (path: string) => boolean): boolean =>
+  exists(join(folder, link)) || (dirname(folder) !== folder && isLinked(dirname(folder), exists))
+
 /** Tells how to start this command again: inside a clone it is not on PATH, and the system's Node may be too old. */
 export const commandLine = (
   script: string,
   executable: string,
   folder: string,
-  environment: Readonly<Record<string, string | undefined>>
+  environment: Readonly<Record<string, string | undefined>>,
+  exists: (path: string) => boolean
 ): string => {
-  if (!/^bin\.[jt]s$/.test(basename(script))) return environment["npm_command"] === "exec" ? "npx keyfold" : "keyfold"
+  const name = basename(script)
+  const isLocal = script.endsWith(link) || environment["npm_command"] === "exec"
+  if (!/\.[jt]s$/.test(name)) return isLocal ? "npx keyfold" : "keyfold"
+  if (name !== "bin.ts" && isLinked(folder, exists)) return "npx keyfold"
   const node = executable.includes(`${sep}node_modules${sep}`) ? "npx node" : "node"
   const path = relative(folder, script)
   return `${node} ${path.startsWith("..") ? script : path}`
@@ -135,6 +146,6 @@ export const make: Effect.Effect<Shell["Service"]> = Effect.sync(() =>
     stderr: makeOutput(process.stderr),
     environment: process.env,
     folder: process.cwd(),
-    command: commandLine(process.argv[1] ?? "", process.execPath, process.cwd(), process.env)
+    command: commandLine(process.argv[1] ?? "", process.execPath, process.cwd(), process.env, existsSync)
   })
 )

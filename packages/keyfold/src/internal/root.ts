@@ -28,7 +28,7 @@ export const root = Command.make("keyfold").pipe(
   }),
   Command.withDescription("Create, find, check and revoke API keys at any backend named in keyfold.yaml."),
   Command.withExamples([
-    { command: "keyfold tour", description: "Watch keyfold work on two backends, without any account" },
+    { command: "keyfold tour", description: "Watch keyfold work on four backends, without any account" },
     { command: "keyfold init", description: "Start here: write keyfold.yaml with a store of your own" },
     { command: "keyfold create --name nightly-report --expires 30d", description: "Create a key" }
   ])

@@ -1,4 +1,4 @@
-/** Capabilities in words. */
+/** Capabilities in words: pure, so that the command, the tour and the tables of the READMEs all say the same. */
 import { supports, type Bound, type Capabilities, type Support } from "@keyfold/core/Capabilities"
 import type { Operation } from "@keyfold/core/KeyStoreError"
 import * as Duration from "effect/Duration"
@@ -15,8 +15,25 @@ const served: { readonly [Kind in Support]: string } = {
 /** Says how an operation is served. */
 export const support = (kind: Support): string => served[kind]
 
-const bound = ({ basis, within }: Bound): string =>
-  Duration.toMillis(within) === 0 ? "at once" : `within ${Duration.toSeconds(within)} s (${basis})`
+const units = [
+  { name: "days", seconds: 86_400, from: 2 * 86_400 },
+  { name: "h", seconds: 3600, from: 2 * 3600 },
+  { name: "min", seconds: 60, from: 120 }
+] as const
+
+/** Says how long something takes, in the largest unit of which there are whole ones. */
+export const duration = (length: Duration.Duration): string => {
+  const seconds = Math.round(Duration.toMillis(length)) / 1000
+  const unit = units.find((one) => seconds >= one.from && seconds % one.seconds === 0)
+  return unit === undefined ? `${seconds} s` : `${seconds / unit.seconds} ${unit.name}`
+}
+
+/** Says how soon something has happened for sure, or should have. */
+export const within = (length: Duration.Duration): string =>
+  Duration.toMillis(length) === 0 ? "at once" : `within ${duration(length)}`
+
+const bound = (bound: Bound): string =>
+  Duration.toMillis(bound.within) === 0 ? "at once" : `${within(bound.within)} (${bound.basis})`
 
 const choose = <Value extends string>(value: Value, words: { readonly [Key in Value]: string }): string => words[value]
 
@@ -56,8 +73,8 @@ const aboutKeys = (capabilities: Capabilities): Facts => [
     "Tenants",
     choose(capabilities.tenancy, {
       native: "kept apart by the backend",
-      label: "kept apart by a label",
-      none: "not kept apart"
+      label: "not kept apart by the backend",
+      none: "cannot be kept apart"
     })
   ]
 ]
@@ -80,7 +97,7 @@ const aboutChanges = (capabilities: Capabilities): Facts => [
     "A lost create",
     choose(capabilities.createSafety, {
       idempotent: "is recognised by its operation id",
-      marker: "can be found again by its label",
+      marker: "can be found again by its name",
       none: "cannot be found again"
     })
   ]
@@ -89,18 +106,30 @@ const aboutChanges = (capabilities: Capabilities): Facts => [
 /** The facts on which two backends differ, each as a name and a sentence's part. */
 export const facts = (capabilities: Capabilities): Facts => [...aboutKeys(capabilities), ...aboutChanges(capabilities)]
 
+const aboutRevoked = ({ getsRevoked, listsRevoked }: Capabilities): string => {
+  if (listsRevoked === "always") return ""
+  if (listsRevoked === "byOwner") return "revoked keys by owner only"
+  return getsRevoked ? "revoked keys are not listed" : "revoked keys vanish"
+}
+
+/** Everybody reckons with a second. */
+const noticeable = Duration.seconds(1)
+
 /** What a person used to other backends should know first. */
 export const caveats = (capabilities: Capabilities): ReadonlyArray<string> => {
-  const { consistency, createSafety, expiry, listsRevoked, revokes, scopes } = capabilities
-  const lag = Duration.toSeconds(consistency.visibility.within)
+  const { consistency, createSafety, expiry, revocationLag, revokes, scopes } = capabilities
   const missing = operations.filter((operation) => !supports(capabilities, operation))
+  const { visibility } = consistency
   return [
     missing.length === 0 ? "" : `no ${missing.join(", no ")}`,
     expiry ? "" : "no expiry",
     scopes ? "" : "no scopes",
-    listsRevoked === "never" ? "revoked keys vanish" : listsRevoked === "byOwner" ? "revoked keys by owner only" : "",
+    aboutRevoked(capabilities),
     revokes === "any" ? "" : "revokes its own keys only",
     createSafety === "none" ? "a lost create cannot be found" : "",
-    lag === 0 ? "" : `reads lag up to ${lag} s`
+    Duration.toMillis(visibility.within) === 0 ? "" : `reads lag up to ${duration(visibility.within)}`,
+    Duration.isLessThanOrEqualTo(revocationLag.within, noticeable)
+      ? ""
+      : `a revoked secret works up to ${duration(revocationLag.within)} longer`
   ].filter((caveat) => caveat !== "")
 }

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { type Output, Shell } from "../../Shell.ts"
 import { print, printJson } from "../print.ts"
 import { root } from "../root.ts"
-import { definitions, readConfiguration } from "../stores.ts"
+import { definitions, readNamed } from "../stores.ts"
 import { paint } from "../style.ts"
 import { type Cell, facts } from "../table.ts"
 import { escape } from "../text.ts"
@@ -14,7 +14,10 @@ import * as words from "../words.ts"
 const render = ({ adapterName, capabilities, name }: StoreDefinition, output: Output): string => {
   const served = words.operations.map((operation): readonly [string, Cell] => {
     const support = capabilities.operations[operation]
-    return [operation, { text: words.support(support), style: support === "unsupported" ? "yellow" : "green" }]
+    return [
+      operation,
+      { text: `${support}: ${words.support(support)}`, style: support === "unsupported" ? "yellow" : "green" }
+    ]
   })
   const title = paint(output, "bold", `${escape(name)} (${escape(adapterName)})`)
   return `${title}\n\n${facts([...served, ...words.facts(capabilities)], output)}`
@@ -27,7 +30,7 @@ export const capabilities = Command.make(
   Effect.fnUntraced(function* () {
     const settings = yield* root
     const { stdout } = yield* Shell
-    const found = yield* definitions(yield* readConfiguration(settings), settings)
+    const found = yield* definitions(yield* readNamed(settings), settings)
     if (settings.json) {
       const lines = found.map(({ adapterName, capabilities, name }) => ({
         store: name,

@@ -26,10 +26,20 @@ const flags = {
     Flag.withDescription("What the key may do, repeatable; the store's default scopes when omitted"),
     Flag.atLeast(0)
   ),
+  noScopes: Flag.Boolean("no-scopes").pipe(
+    Flag.withDescription("Ask for no scopes at all, not even the store's default ones"),
+    Flag.withDefault(false),
+    Flag.withoutNegation
+  ),
   expires: text("expires", "WHEN", "When it ends: 12h, 30d, 2w, 2027-01-31 or 2027-01-31T12:00:00Z"),
   tags: Flag.KeyValuePair("tag").pipe(
     Flag.withMetavar("NAME=VALUE"),
     Flag.withDescription("A tag, repeatable, on backends that keep tags"),
+    Flag.optional
+  ),
+  provider: Flag.KeyValuePair("provider").pipe(
+    Flag.withMetavar("NAME=VALUE"),
+    Flag.withDescription("An input that only this store's backend knows, repeatable; a text"),
     Flag.optional
   ),
   operationId: text(
@@ -53,18 +63,21 @@ interface Input {
   readonly name: Option.Option<string>
   readonly owner: Option.Option<string>
   readonly scopes: ReadonlyArray<string>
+  readonly noScopes: boolean
   readonly expires: Option.Option<string>
   readonly tags: Option.Option<Readonly<Record<string, string>>>
+  readonly provider: Option.Option<Readonly<Record<string, string>>>
   readonly operationId: Option.Option<string>
   readonly within: Option.Option<string>
   readonly secretFile: Option.Option<string>
 }
 
 const readSpec = Effect.fnUntraced(function* (input: Input) {
+  if (input.noScopes && input.scopes.length > 0) return yield* usage("--no-scopes and --scope exclude each other.")
   const spec: KeySpec = {
     ...(Option.isSome(input.name) ? { name: input.name.value } : {}),
     ...(Option.isSome(input.owner) ? { owner: input.owner.value } : {}),
-    ...(input.scopes.length > 0 ? { scopes: input.scopes } : {}),
+    ...(input.noScopes || input.scopes.length > 0 ? { scopes: input.scopes } : {}),
     ...(Option.isSome(input.expires) ? { expiresAt: yield* readExpiry(input.expires.value) } : {}),
     ...(Option.isSome(input.tags) ? { tags: input.tags.value } : {})
   }
@@ -99,8 +112,9 @@ const createIn = Effect.fnUntraced(function* (input: Input, settings: Settings) 
     `keyfold: interrupted while operation ${operationId} was under way. A key may exist whose secret is lost: look for it ` +
       `with keyfold list --store ${store.store} and revoke it.`
   )
+  const provider = Option.isSome(input.provider) ? { provider: { [store.backend]: input.provider.value } } : {}
   yield* Effect.uninterruptibleMask((restore) =>
-    restore(store.create(spec, { operationId, ...within })).pipe(
+    restore(store.create({ ...spec, ...provider }, { operationId, ...within })).pipe(
       Effect.onInterrupt(() => interrupted),
       Effect.flatMap((issued) => deliver({ store, issued, operationId, reservation, json: settings.json }))
     )

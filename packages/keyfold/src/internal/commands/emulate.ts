@@ -5,14 +5,16 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Shell } from "../../Shell.ts"
-import { startWhyLabs, type RunningEmulator } from "../emulators.ts"
+import { emulated, emulatedNames, entryOf, type EmulatedName, type RunningEmulator } from "../emulators.ts"
 import { usage } from "../failure.ts"
 import { fit, print, printJson } from "../print.ts"
 import { root, type Settings } from "../root.ts"
 import { paint } from "../style.ts"
 
 const flags = {
-  backend: Argument.Literals("backend", ["whylabs"]).pipe(Argument.withDescription("The backend to emulate: whylabs")),
+  backend: Argument.Literals("backend", emulatedNames).pipe(
+    Argument.withDescription(`The backend to emulate: ${emulatedNames.join(", ")}`)
+  ),
   port: Flag.Int("port").pipe(
     Flag.withMetavar("NUMBER"),
     Flag.withDescription("The port on this machine; any free one when omitted"),
@@ -30,30 +32,31 @@ const mostSeeds = 10_000
 const plainName = /^[A-Za-z][A-Za-z0-9_-]*$/
 const yamlWords = /^(true|false|null)$/i
 
-const snippet = (name: string, { baseUrl, organization }: RunningEmulator): string =>
+const snippet = (name: string, backend: EmulatedName, running: RunningEmulator): string =>
   [
     "stores:",
     `  ${yamlWords.test(name) ? JSON.stringify(name) : name}:`,
-    "    adapter: whylabs",
-    `    baseUrl: ${baseUrl}`,
-    `    organization: ${organization}`,
-    "    apiKey: { env: WHYLABS_API_KEY }",
-    "    defaults: { owner: demo-user }",
+    ...entryOf(backend, running, `{ env: ${emulated[backend].variable} }`).map((line) => `    ${line}`),
     ""
   ].join("\n")
 
-const render = (name: string, running: RunningEmulator, { command, stdout: output }: Shell["Service"]): string =>
+const render = (
+  name: string,
+  backend: EmulatedName,
+  running: RunningEmulator,
+  { command, stdout: output }: Shell["Service"]
+): string =>
   [
-    `WhyLabs, emulated on ${paint(output, "bold", running.baseUrl)} until you press Ctrl-C.`,
+    `${emulated[backend].title}, emulated on ${paint(output, "bold", running.baseUrl)} until you press Ctrl-C.`,
     fit(
       "It serves this machine only, keeps everything in memory and behaves like the real one, delays included.",
       output
     ),
     "",
     paint(output, "dim", "# keyfold.yaml"),
-    snippet(name, running),
+    snippet(name, backend, running),
     paint(output, "dim", "# in your shell: a demo credential, good for this emulator only"),
-    `export WHYLABS_API_KEY='${running.credential}'`,
+    `export ${emulated[backend].variable}='${running.credential}'`,
     "",
     paint(output, "dim", "# then"),
     `${command} create --store ${name} --name hello`,
@@ -73,17 +76,18 @@ const check = (settings: Settings, { port, seed }: { readonly port: number; read
 export const emulate = Command.make(
   "emulate",
   flags,
-  Effect.fnUntraced(function* ({ port, seed }) {
+  Effect.fnUntraced(function* ({ backend, port, seed }) {
     const settings = yield* root
     const shell = yield* Shell
     const mistake = check(settings, { port, seed })
     if (mistake !== undefined) return yield* mistake
-    const running = yield* startWhyLabs({ port, seed })
+    const running = yield* emulated[backend].start({ port, seed })
     const name = Option.getOrElse(settings.store, () => "demo")
-    const { baseUrl, credential, organization } = running
+    const { baseUrl, credential } = running
+    const configuration = snippet(name, backend, running)
     yield* settings.json
-      ? printJson({ backend: "whylabs", baseUrl, organization, credential, configuration: snippet(name, running) })
-      : print(render(name, running, shell))
+      ? printJson({ backend, baseUrl, credential, variable: emulated[backend].variable, configuration })
+      : print(render(name, backend, running, shell))
     return yield* Effect.never
   }, Effect.scoped)
 ).pipe(
@@ -92,5 +96,8 @@ export const emulate = Command.make(
       "needs no account and no network."
   ),
   Command.withShortDescription("Serve a local stand-in for a backend"),
-  Command.withExamples([{ command: "keyfold emulate whylabs --port 7070 --seed 25" }])
+  Command.withExamples([
+    { command: "keyfold emulate whylabs --port 7070 --seed 25" },
+    { command: "keyfold emulate occam --store policies", description: "Named as your own configuration names it" }
+  ])
 )

@@ -11,7 +11,7 @@ import { root } from "../root.ts"
 const check = (config: Option.Option<string>, store: string | undefined, known: ReadonlyArray<string>) => {
   if (Option.isSome(config)) return usage("tour writes a configuration of its own; leave --config out.")
   return store !== undefined && !known.includes(store)
-    ? usage(`the tour has no store "${store}"; it has ${known.join(" and ")}.`)
+    ? usage(`the tour has no store "${store}"; it has ${known.join(", ")}.`)
     : undefined
 }
 
@@ -49,6 +49,6 @@ export const tour = Command.make(
     "Run one program on every backend that keyfold knows, here and now: an embedded database and emulated services in a " +
       "temporary folder. It needs no account, sends nothing to the internet and leaves nothing behind."
   ),
-  Command.withShortDescription("Watch one program run on two backends"),
+  Command.withShortDescription("Watch one program run on four backends"),
   Command.withExamples([{ command: "keyfold tour" }])
 )

@@ -11,6 +11,8 @@ import * as Schema from "effect/Schema"
 export interface Step {
   readonly store: string
   readonly operation: Operation
+  /** Whether the program had called this operation before. */
+  readonly again: boolean
   readonly result: string
   readonly expected: boolean
   readonly unsupported: boolean
@@ -46,6 +48,7 @@ export const makeRecorder = (store: KeyStore["Service"], requests: (() => number
     steps.push({
       store: store.store,
       operation,
+      again: steps.some((step) => step.operation === operation),
       result: Result.isSuccess(outcome)
         ? say(outcome.success)
         : unsupported

@@ -2,34 +2,39 @@
 import type { Output, Shell } from "../../Shell.ts"
 import { fit } from "../print.ts"
 import { paint } from "../style.ts"
-import { type Cell, type Column, table } from "../table.ts"
 import { pad, width } from "../text.ts"
+import { matrix, type Block, type Row } from "./matrix.ts"
 import type { Step } from "./recorder.ts"
 import type { TourReport } from "./tour.ts"
 
-const columns: ReadonlyArray<Column> = [
-  { title: "STORE" },
-  { title: "OPERATION" },
-  { title: "RESULT", flexible: true },
-  { title: "REQUESTS", align: "right" },
-  { title: "TIME", align: "right" }
-]
+const time = (milliseconds: number): string => (milliseconds < 1 ? "<1 ms" : `${Math.round(milliseconds)} ms`)
 
-const row = ({
-  expected,
-  milliseconds,
-  operation,
-  requests,
-  result,
-  store,
-  unsupported
-}: Step): ReadonlyArray<Cell> => [
-  store,
-  operation,
-  { text: expected ? result : `UNEXPECTED: ${result}`, style: expected ? (unsupported ? "yellow" : "green") : "red" },
-  String(requests),
-  milliseconds < 1 ? "<1 ms" : `${Math.round(milliseconds)} ms`
-]
+const block = (step: Step | undefined): Block => {
+  if (step === undefined) return { text: "-", style: "dim" }
+  const { expected, milliseconds, requests, result, unsupported } = step
+  return {
+    text: expected ? result : `UNEXPECTED: ${result}`,
+    style: expected ? (unsupported ? "yellow" : "green") : "red",
+    remark: `${requests === "SQL" ? "SQL" : `${requests} sent`}, ${time(milliseconds)}`
+  }
+}
+
+const labelOf = ({ again, operation }: Step): string => (again ? `${operation} again` : operation)
+
+/** Puts the steps side by side, in the order of the store that took the most of them. */
+const rowsOf = ({ steps, stores }: TourReport): ReadonlyArray<Row> => {
+  const perStore = stores.map(({ store }) => steps.filter((step) => step.store === store))
+  const longest = perStore.reduce((most, one) => (one.length > most.length ? one : most), [])
+  return longest.map((step) => ({
+    label: labelOf(step),
+    cells: perStore.map((one) => block(one.find((other) => labelOf(other) === labelOf(step))))
+  }))
+}
+
+const header = ({ stores }: TourReport): Row => ({
+  label: "",
+  cells: stores.map(({ adapter, store }) => ({ text: store, style: "bold", remark: adapter }))
+})
 
 const numbers = ["no backend", "one backend", "two backends", "three backends", "four backends"]
 
@@ -42,22 +47,27 @@ const list = (rows: ReadonlyArray<readonly [left: string, right: string]>, outpu
   return rows.map(([name, text]) => `  ${paint(output, "cyan", pad(name, left))}  ${text}\n`).join("")
 }
 
-const closing = (steps: ReadonlyArray<Step>): string => {
-  const unsupported = steps.filter((step) => step.unsupported)
-  const honest =
-    unsupported.length === 0
-      ? ""
-      : ` What a backend cannot do (${[...new Set(unsupported.map(({ operation }) => operation))].join(", ")}) was refused ` +
-        "before anything was sent, as the store declares."
-  const lag = steps.some(({ requests }) => typeof requests === "number" && requests > 1)
+const closing = ({ steps, stores }: TourReport): string => {
+  if (steps.some(({ expected }) => !expected)) {
+    return "Some steps did not do what their store declares; they are marked UNEXPECTED."
+  }
+  const honest = steps.some(({ unsupported }) => unsupported)
+    ? " What a backend cannot do was refused before anything was sent."
+    : ""
+  const lag = steps.some(({ operation, requests }) => operation === "list" && requests !== "SQL" && requests > 1)
     ? " Where reads lag behind, the list was asked again until it was up to date."
     : ""
-  return steps.every(({ expected }) => expected)
-    ? `Every step did what its store declares.${honest}${lag} The database, the emulator and the folder are gone again.`
-    : "Some steps did not do what their store declares; they are marked UNEXPECTED."
+  const gone = stores.length === 1 ? "What was started for it" : "The database, the emulators and the folder"
+  return `Every step did what its store declares.${honest}${lag} ${gone} ${stores.length === 1 ? "is" : "are"} gone again.`
 }
 
-/** Writes the report: what ran where, the configuration, the table, what to try next. */
+const suggestions = (command: string): ReadonlyArray<readonly [why: string, line: string]> => [
+  ["write a keyfold.yaml of your own", `${command} init`],
+  ["create a key in it", `${command} create --name my-first-key`],
+  ["keep an emulated backend running: whylabs, arthur or occam", `${command} emulate whylabs`]
+]
+
+/** Writes the report: what ran where, the configuration, operation × store, what to try next. */
 export const renderTour = (report: TourReport, { command, stdout: output }: Shell["Service"]): string =>
   [
     `${paint(output, "bold", `One program, ${count(report.stores.length)}`)}\n\n`,
@@ -70,13 +80,13 @@ export const renderTour = (report: TourReport, { command, stdout: output }: Shel
     "\n",
     report.configuration.replace(/^(?=.)/gm, "  "),
     "\n",
-    table(columns, report.steps.map(row), output),
+    paragraph("What each operation answered, the HTTP requests it sent, and how long it took:", output),
     "\n",
-    paragraph(closing(report.steps), output),
+    matrix(header(report), rowsOf(report), output),
+    "\n",
+    paragraph(closing(report), output),
     `\n${paint(output, "bold", "Try next")}\n\n`,
-    ...[
-      ["write a keyfold.yaml of your own", `${command} init`],
-      ["create a key in it", `${command} create --name my-first-key`],
-      ["keep the emulated backend running", `${command} emulate whylabs`]
-    ].map(([why = "", line = ""]) => `  ${paint(output, "dim", `# ${why}`)}\n  ${paint(output, "cyan", line)}\n`)
+    ...suggestions(command).map(
+      ([why, line]) => `  ${paint(output, "dim", `# ${why}`)}\n  ${paint(output, "cyan", line)}\n`
+    )
   ].join("")

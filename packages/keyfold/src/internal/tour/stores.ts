@@ -5,10 +5,11 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
-import { startWhyLabs } from "../emulators.ts"
+import { emulated, entryOf, type EmulatedName } from "../emulators.ts"
 
 /** One backend, running and ready to be named in a configuration. */
 export interface TourStore {
+  readonly adapter: string
   /** What it is, for the reader. */
   readonly about: string
   /** Its entry in keyfold.yaml, without indentation. */
@@ -27,26 +28,33 @@ const writeSecret = Effect.fnUntraced(function* (folder: string, name: string, s
 const local: Start = Effect.fnUntraced(function* (folder) {
   yield* writeSecret(folder, "pepper", randomBytes(32).toString("base64url"))
   return {
+    adapter: "sql",
     about: "an embedded SQLite database, real SQL",
-    entry: ["adapter: sql", "url: sqlite:data/keyfold.db", "pepper: { file: ./secrets/pepper }"]
+    entry: [
+      "adapter: sql",
+      "url: sqlite:data/keyfold.db",
+      "pepper: { file: ./secrets/pepper }",
+      "defaults: { owner: platform-bot, scopes: [write] }"
+    ]
   }
 })
 
-const monitoring: Start = Effect.fnUntraced(function* (folder) {
-  const { baseUrl, credential, organization, requests } = yield* startWhyLabs({ port: 0, seed: 3 })
-  yield* writeSecret(folder, "whylabs", credential)
-  return {
-    about: "WhyLabs, emulated with its delays, real HTTP",
-    entry: [
-      "adapter: whylabs",
-      `baseUrl: ${baseUrl}`,
-      `organization: ${organization}`,
-      "apiKey: { file: ./secrets/whylabs }",
-      "defaults: { owner: platform-bot }"
-    ],
-    requests: () => requests.count()
-  }
-})
+const emulation = (adapter: EmulatedName, about: string): Start =>
+  Effect.fnUntraced(function* (folder) {
+    const running = yield* emulated[adapter].start({ port: 0, seed: 3 })
+    yield* writeSecret(folder, adapter, running.credential)
+    return {
+      adapter,
+      about: `${emulated[adapter].title}, emulated: real HTTP, ${about}`,
+      entry: entryOf(adapter, running, `{ file: ./secrets/${adapter} }`),
+      requests: () => running.requests.count()
+    }
+  })
 
 /** The tour's stores, by their name in its keyfold.yaml. */
-export const tourStores: Readonly<Record<string, Start>> = { local, monitoring }
+export const tourStores: Readonly<Record<string, Start>> = {
+  local,
+  monitoring: emulation("whylabs", "lists that lag"),
+  guard: emulation("arthur", "one admin key"),
+  policies: emulation("occam", "a token fetched first")
+}

@@ -13,7 +13,7 @@ import { tourStores, type TourStore } from "./stores.ts"
 
 /** What the tour showed. */
 export interface TourReport {
-  readonly stores: ReadonlyArray<{ readonly store: string; readonly about: string }>
+  readonly stores: ReadonlyArray<{ readonly store: string; readonly adapter: string; readonly about: string }>
   readonly configuration: string
   readonly steps: ReadonlyArray<Step>
 }
@@ -73,7 +73,7 @@ export const takeTour = Effect.fnUntraced(function* (names: ReadonlyArray<string
     steps.push(...taken)
   }
   const report: TourReport = {
-    stores: stores.map(([store, { about }]) => ({ store, about })),
+    stores: stores.map(([store, { about, adapter }]) => ({ store, adapter, about })),
     configuration,
     steps
   }
