@@ -259,8 +259,8 @@ const transient: ReadonlySet<Reason["_tag"]> = new Set(["RateLimited", "Unavaila
 /**
  * Fails every operation of a `KeyStore`: where it happened, and `reason` for what happened.
  *
- * `attempts` counts the requests made (0 where nothing was sent). `exhausted` is true once Keyfold has retried as often
- * as its policy allows, so that an outer policy does not multiply attempts.
+ * `attempts` counts the attempts made (0 where a check refused the call before the first). `exhausted` is true once
+ * Keyfold has retried as often as its policy allows, so that an outer policy does not multiply attempts.
  *
  * @category errors
  * @since 0.1.0

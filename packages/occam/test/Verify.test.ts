@@ -109,8 +109,8 @@ describe("verify is an error, never valid: false, after", () => {
     emulator.failNext(failure, { count: 4 })
 
   errs("a plain-text 400, which is about the host", "InvalidRequest", answering(plain(400, "Invalid host header")))
-  errs("a 401 of a proxy", "PermissionDenied", answering(plain(401, "<html>Sign in</html>")))
-  errs("a 401 without body", "PermissionDenied", answering({ status: 401 }))
+  errs("a 401 of a proxy", "Unauthenticated", answering(plain(401, "<html>Sign in</html>")))
+  errs("a 401 without body", "Unauthenticated", answering({ status: 401 }))
   errs("a 403", "PermissionDenied", answering(json(403, { detail: "Not enough permissions" })))
   errs("a 404 of a missing route", "InvalidRequest", answering(json(404, { detail: "Not Found" })))
   errs("a 404 of a proxy", "InvalidRequest", answering(plain(404, "no such page")))

@@ -54,8 +54,8 @@ export const refused = (store: Store, operation: Operation, reason: Reason): Key
     exhausted: false
   })
 
-/** Reasons that, unsent, come from a check before any request. */
-const local: ReadonlySet<Reason["_tag"]> = new Set(["InvalidRequest", "Unauthenticated", "Unsupported"])
+/** Reasons that, unsent, come from a check before any attempt. */
+const local: ReadonlySet<Reason["_tag"]> = new Set(["InvalidRequest", "Unsupported"])
 
 /** Turns what the retry engine reports into the error callers see. */
 export const failed = (

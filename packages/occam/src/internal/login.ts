@@ -1,6 +1,6 @@
 /** Trading the configured credential for a short-lived bearer token. */
 import type { DriverError } from "@keyfold/core/Driver"
-import { InvalidRequest, PermissionDenied, Unauthenticated } from "@keyfold/core/KeyStoreError"
+import { InvalidRequest, Unauthenticated } from "@keyfold/core/KeyStoreError"
 import { resolve, type Secret } from "@keyfold/core/Secret"
 import type { Verification } from "@keyfold/core/Verification"
 import type { Token } from "@keyfold/http/BearerToken"
@@ -24,29 +24,19 @@ const readToken = (backend: HttpBackend, call: Parameters<HttpBackend["decode"]>
     toToken(wire, now)
   )
 
+/** Stands for an answer of Occam's own; a 401 that is not JSON comes from a proxy and says nothing about the secret. */
+const refusal = new Unauthenticated({ problem: "Occam did not accept the configured credential" })
+
 /** A JSON 400 or 401 refuses the credential; a plain-text 400 comes from the host check in front of everything. */
 const refuses: Refine = ({ json, status }) => {
   // Whatever a wrong key is answered with, it must not read as a missing key or a missing route.
   const unknownKey = status === 404 && Predicate.hasProperty(json, "detail") && json.detail !== "Not Found"
-  return unknownKey || ((status === 400 || status === 401) && json !== undefined)
-    ? new Unauthenticated({ problem: "Occam did not accept the configured credential" })
-    : undefined
+  return unknownKey || ((status === 400 || status === 401) && json !== undefined) ? refusal : undefined
 }
 
-/** A 401 that is not JSON comes from a proxy and says nothing about the presented secret. */
-const refusesSecret: Refine = (failure) =>
-  refuses(failure) ??
-  (failure.status === 401
-    ? new PermissionDenied({ problem: "something in front of Occam refused the token exchange" })
-    : undefined)
-
 // The route takes the key in its query. The transport never shows a query, so the key reaches no error, span or log.
-const fromKey = (
-  backend: HttpBackend,
-  key: Redacted.Redacted<string>,
-  refine: Refine
-): Effect.Effect<Token, DriverError> =>
-  readToken(backend, { method: "GET", segments: ["auth", "access-token"], query: [["key", key]], refine })
+const fromKey = (backend: HttpBackend, key: Redacted.Redacted<string>): Effect.Effect<Token, DriverError> =>
+  readToken(backend, { method: "GET", segments: ["auth", "access-token"], query: [["key", key]], refine: refuses })
 
 const fromPassword = (
   backend: HttpBackend,
@@ -69,7 +59,7 @@ const fromRefresh = (backend: HttpBackend, refresh: string): Effect.Effect<Token
 
 const logIn = (backend: HttpBackend, login: Login): Effect.Effect<Token, DriverError> =>
   login.kind === "apiKey"
-    ? Effect.flatMap(resolve(login.apiKey), (key) => fromKey(backend, key, refuses))
+    ? Effect.flatMap(resolve(login.apiKey), (key) => fromKey(backend, key))
     : Effect.flatMap(resolve(login.password), (password) => fromPassword(backend, login.username, password))
 
 /** Obtains a token: with the refresh token where there is one, with the credential where that does not work. */
@@ -85,10 +75,10 @@ export const verify = (
   backend: HttpBackend,
   secret: Redacted.Redacted<string>
 ): Effect.Effect<Verification, DriverError> =>
-  fromKey(backend, secret, refusesSecret).pipe(
+  fromKey(backend, secret).pipe(
     Effect.as<Verification>({ valid: true }),
     Effect.catchIf(
-      (error) => error.reason._tag === "Unauthenticated",
+      (error) => error.reason === refusal,
       () => Effect.succeed<Verification>({ valid: false, reason: "refused" })
     )
   )

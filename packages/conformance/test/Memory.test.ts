@@ -1,0 +1,4 @@
+import { suite } from "@keyfold/conformance/KeyStoreSuite"
+import { memory } from "./Subjects.ts"
+
+suite("memory", memory)
