@@ -12,7 +12,10 @@ export default defineConfig({
         extends: true as const,
         test: { name, root: `packages/${name}`, include: ["test/**/*.test.ts"] }
       })),
-      { extends: true as const, test: { name: "tools", root: "tools", include: ["test/**/*.test.ts"], testTimeout: 180_000 } }
+      {
+        extends: true as const,
+        test: { name: "tools", root: "tools", include: ["test/**/*.test.ts"], testTimeout: 180_000 }
+      }
     ]
   }
 })
