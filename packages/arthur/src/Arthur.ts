@@ -7,7 +7,7 @@
  */
 import * as Adapter from "@keyfold/core/Adapter"
 import type { KeyRef } from "@keyfold/core/ApiKey"
-import { observed, promised, type Capabilities } from "@keyfold/core/Capabilities"
+import { observed, promised, withKeyLimit, type Capabilities } from "@keyfold/core/Capabilities"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { refuse, type Driver, type DriverError } from "@keyfold/core/Driver"
 import type * as KeyStore from "@keyfold/core/KeyStore"
@@ -98,9 +98,7 @@ export const arthurCapabilities: Capabilities = {
  * @since 0.1.0
  */
 export const capabilities = (options: Pick<Options, "keyLimit">): Capabilities =>
-  options.keyLimit === undefined
-    ? arthurCapabilities
-    : { ...arthurCapabilities, quota: { source: "configured", limit: options.keyLimit } }
+  withKeyLimit(arthurCapabilities, options.keyLimit)
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 

@@ -178,6 +178,15 @@ const meets: { readonly [Name in keyof Required<Requirements>]: (capabilities: C
 }
 
 /**
+ * Adds the number of live keys the backend allows, as the store's options state it; none changes nothing.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withKeyLimit = (capabilities: Capabilities, limit: number | undefined): Capabilities =>
+  limit === undefined ? capabilities : { ...capabilities, quota: { source: "configured", limit } }
+
+/**
  * Tells whether an operation is served, natively or derived.
  *
  * @category guards

@@ -8,7 +8,7 @@
  */
 import * as Adapter from "@keyfold/core/Adapter"
 import type { KeyRef } from "@keyfold/core/ApiKey"
-import { observed, type Capabilities } from "@keyfold/core/Capabilities"
+import { observed, withKeyLimit, type Capabilities } from "@keyfold/core/Capabilities"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { refuse, type Driver, type DriverError } from "@keyfold/core/Driver"
 import { Conflict, NotFound } from "@keyfold/core/KeyStoreError"
@@ -108,12 +108,8 @@ export const verifyingCapabilities: Capabilities = {
  * @category constructors
  * @since 0.1.0
  */
-export const capabilities = (options: Pick<Options, "keyLimit" | "verifyByTokenExchange">): Capabilities => {
-  const declared = options.verifyByTokenExchange === true ? verifyingCapabilities : occamCapabilities
-  return options.keyLimit === undefined
-    ? declared
-    : { ...declared, quota: { source: "configured", limit: options.keyLimit } }
-}
+export const capabilities = (options: Pick<Options, "keyLimit" | "verifyByTokenExchange">): Capabilities =>
+  withKeyLimit(options.verifyByTokenExchange === true ? verifyingCapabilities : occamCapabilities, options.keyLimit)
 
 /** The host Occam's published clients name. */
 const publishedHost = "https://api.occam.ai"

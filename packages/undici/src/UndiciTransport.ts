@@ -8,7 +8,8 @@ import { createSecureContext } from "node:tls"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { DriverError } from "@keyfold/core/Driver"
 import { resolve, type Secret } from "@keyfold/core/Secret"
-import { fromCause, tooLong } from "@keyfold/http/NetworkFailure"
+import * as Exchange from "@keyfold/http/Exchange"
+import { fromCause } from "@keyfold/http/NetworkFailure"
 import {
   Transport,
   type ConnectionOptions,
@@ -20,11 +21,6 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { Agent, ProxyAgent, request as send, type Dispatcher } from "undici"
-
-const defaultLimit = 16 * 1024 * 1024
-
-const reveal = (value: string | Redacted.Redacted<string>): string =>
-  typeof value === "string" ? value : Redacted.value(value)
 
 const readOption = (field: string, secret: Secret | undefined): Effect.Effect<string | undefined, ConfigurationError> =>
   secret === undefined
@@ -118,10 +114,7 @@ const toResponse = ({ body, headers, statusCode }: Dispatcher.ResponseData): Tra
     const value = headers[name.toLowerCase()]
     return Array.isArray(value) ? value.join(", ") : value
   },
-  text: (limit = defaultLimit) =>
-    Effect.flatMap(Effect.tryPromise({ try: () => readText(body, limit), catch: fromCause }), (text) =>
-      text === undefined ? Effect.fail(tooLong(limit)) : Effect.succeed(text)
-    ),
+  text: Exchange.boundedText((limit) => readText(body, limit)),
   bytes: Stream.fromAsyncIterable<Uint8Array, DriverError>(body as AsyncIterable<Uint8Array>, fromCause)
 })
 
@@ -138,31 +131,12 @@ export const make: TransportFactory = Effect.fnUntraced(function* (options) {
   const dispatcher = yield* Effect.acquireRelease(makeDispatcher(options), (dispatcher) =>
     Effect.ignore(Effect.tryPromise(() => dispatcher.destroy()))
   )
-  return {
-    execute: (request) =>
-      Effect.gen(function* () {
-        const controller = yield* Effect.acquireRelease(
-          Effect.sync(() => new AbortController()),
-          (controller) => Effect.sync(() => controller.abort())
-        )
-        const headers: Record<string, string> = {}
-        for (const [name, value] of Object.entries(request.headers)) headers[name] = reveal(value)
-        const response = yield* Effect.tryPromise({
-          try: () =>
-            send(request.url, {
-              method: request.method,
-              headers,
-              body: request.body === undefined ? null : reveal(request.body),
-              dispatcher,
-              signal: controller.signal
-            }),
-          catch: fromCause
-        })
-        // Aborting an unread body emits an error on the stream that nobody else would listen to.
-        response.body.on("error", () => {})
-        return toResponse(response)
-      })
-  }
+  return Exchange.make(async ({ body = null, url, ...request }) => {
+    const answer = await send(url, { ...request, body, dispatcher })
+    // Aborting an unread body emits an error on the stream that nobody else would listen to.
+    answer.body.on("error", () => {})
+    return answer
+  }, toResponse)
 })
 
 /**

@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import * as Adapter from "@keyfold/core/Adapter"
-import { observed, type Capabilities } from "@keyfold/core/Capabilities"
+import { observed, withKeyLimit, type Capabilities } from "@keyfold/core/Capabilities"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { Driver } from "@keyfold/core/Driver"
 import type * as KeyStore from "@keyfold/core/KeyStore"
@@ -121,12 +121,8 @@ export const v1Capabilities: Capabilities = {
  * @category constructors
  * @since 0.1.0
  */
-export const capabilities = (options: Pick<Options, "dialect" | "keyLimit">): Capabilities => {
-  const dialect = options.dialect === "v1" ? v1Capabilities : v0Capabilities
-  return options.keyLimit === undefined
-    ? dialect
-    : { ...dialect, quota: { source: "configured", limit: options.keyLimit } }
-}
+export const capabilities = (options: Pick<Options, "dialect" | "keyLimit">): Capabilities =>
+  withKeyLimit(options.dialect === "v1" ? v1Capabilities : v0Capabilities, options.keyLimit)
 
 /** The host WhyLabs' published clients name. */
 const publishedHost = "https://api.whylabsapp.com"

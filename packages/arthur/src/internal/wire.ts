@@ -1,11 +1,10 @@
 /** The JSON Arthur answers with (absent instead of null) and its translation into core's words. */
 import { KeyId, type ApiKey, type IssuedKey } from "@keyfold/core/ApiKey"
+import { maybe, present, secret } from "@keyfold/http/Wire"
 import * as Encoding from "effect/encoding/Base64"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 const fields = {
   id: Schema.NonEmptyString,
@@ -20,13 +19,10 @@ const fields = {
 export const ApiKeyResponse = Schema.Struct(fields)
 
 /** The answer of create, the only one with the secret. */
-export const CreatedApiKeyResponse = Schema.Struct({ ...fields, key: Schema.RedactedFromValue(Schema.NonEmptyString) })
+export const CreatedApiKeyResponse = Schema.Struct({ ...fields, key: secret })
 
 /** The answer of list: a bare array of active keys. */
 export const ApiKeyResponses = Schema.Array(ApiKeyResponse)
-
-const present = <Name extends string, A>(name: Name, value: A | null | undefined) =>
-  (value === null || value === undefined ? {} : { [name]: value }) as { readonly [K in Name]?: A }
 
 /**
  * Reads one key.
@@ -48,7 +44,7 @@ export const toApiKey = (wire: typeof ApiKeyResponse.Type): ApiKey => ({
 /** Reads the answer of create. */
 export const toIssuedKey = (wire: typeof CreatedApiKeyResponse.Type): IssuedKey => ({
   key: toApiKey(wire),
-  secret: Redacted.make(Redacted.value(wire.key), { label: "secret" })
+  secret: wire.key
 })
 
 const secretShape = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):[A-Za-z0-9_-]{43}$/

@@ -2,17 +2,12 @@
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { DriverError } from "@keyfold/core/Driver"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import ky from "ky"
+import * as Exchange from "../Exchange.ts"
 import { Fetch } from "../Fetch.ts"
-import { fromCause, tooLong } from "../NetworkFailure.ts"
+import { fromCause } from "../NetworkFailure.ts"
 import type { ConnectionOptions, TransportFactory, TransportResponse } from "../Transport.ts"
-
-const defaultLimit = 16 * 1024 * 1024
-
-const reveal = (value: string | Redacted.Redacted<string>): string =>
-  typeof value === "string" ? value : Redacted.value(value)
 
 const refuseNodeOptions = (options: ConnectionOptions): ConfigurationError | undefined => {
   const field = (["proxy", "ca", "clientCertificate"] as const).find((name) => options[name] !== undefined)
@@ -52,10 +47,7 @@ const readText = async (response: Response, limit: number): Promise<string | und
 const toResponse = (response: Response): TransportResponse => ({
   status: response.status,
   header: (name) => response.headers.get(name) ?? undefined,
-  text: (limit = defaultLimit) =>
-    Effect.flatMap(Effect.tryPromise({ try: () => readText(response, limit), catch: fromCause }), (text) =>
-      text === undefined ? Effect.fail(tooLong(limit)) : Effect.succeed(text)
-    ),
+  text: Exchange.boundedText((limit) => readText(response, limit)),
   bytes: bytesOf(response)
 })
 
@@ -73,26 +65,5 @@ export const make: TransportFactory = Effect.fnUntraced(function* (options) {
     redirect: "manual",
     credentials: "omit"
   })
-  return {
-    execute: (request) =>
-      Effect.gen(function* () {
-        const controller = yield* Effect.acquireRelease(
-          Effect.sync(() => new AbortController()),
-          (controller) => Effect.sync(() => controller.abort())
-        )
-        const headers: Record<string, string> = {}
-        for (const [name, value] of Object.entries(request.headers)) headers[name] = reveal(value)
-        const response = yield* Effect.tryPromise({
-          try: () =>
-            client(request.url, {
-              method: request.method,
-              headers,
-              signal: controller.signal,
-              ...(request.body === undefined ? {} : { body: reveal(request.body) })
-            }),
-          catch: fromCause
-        })
-        return toResponse(response)
-      })
-  }
+  return Exchange.make(({ url, ...request }) => client(url, request), toResponse)
 })

@@ -3,11 +3,8 @@ import { KeyId, type ApiKey, type IssuedKey } from "@keyfold/core/ApiKey"
 import type { KeyUsage } from "@keyfold/core/KeyUsage"
 import { readExpiry, type Token } from "@keyfold/http/BearerToken"
 import { parseUtc, parseZoned } from "@keyfold/http/Timestamp"
-import * as Redacted from "effect/Redacted"
+import { maybe, present, secret } from "@keyfold/http/Wire"
 import * as Schema from "effect/Schema"
-
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
-const secret = Schema.RedactedFromValue(Schema.NonEmptyString)
 
 /** The answer of create: nothing but the id and the secret. */
 export const VisibleApiKey = Schema.Struct({ uuid: Schema.NonEmptyString, api_key: secret })
@@ -40,9 +37,6 @@ export const AccessToken = Schema.Struct({
   refresh_token: maybe(secret)
 })
 
-const present = <Name extends string, A>(name: Name, value: A | null | undefined) =>
-  (value === null || value === undefined ? {} : { [name]: value }) as { readonly [K in Name]?: A }
-
 /** The last characters, only where the mask is one we recognise: stars, then four characters. */
 const hintOf = (masked: string | null | undefined): string | undefined =>
   /\*{2,}([A-Za-z0-9]{4})$/.exec(masked ?? "")?.[1]
@@ -74,7 +68,7 @@ export const toApiKey = (wire: typeof HiddenApiKey.Type): ApiKey => {
 /** Reads the answer of create, to which the name has to be added: it does not come back. */
 export const toIssuedKey = (wire: typeof VisibleApiKey.Type, name: string): IssuedKey => ({
   key: { id: KeyId.make(wire.uuid), name, scopes: [], status: "active", tags: {}, provider: {} },
-  secret: Redacted.make(Redacted.value(wire.api_key), { label: "secret" })
+  secret: wire.api_key
 })
 
 const finite = (value: number | null | undefined): number | undefined =>

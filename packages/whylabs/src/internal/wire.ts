@@ -1,10 +1,9 @@
 /** The JSON WhyLabs answers with (camelCase, absent instead of null) and its translation into core's words. */
 import { KeyId, type ApiKey, type IssuedKey } from "@keyfold/core/ApiKey"
 import { parseUtc } from "@keyfold/http/Timestamp"
+import { maybe, present, secret } from "@keyfold/http/Wire"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-
-const maybe = <S extends Schema.Constraint>(schema: S) => Schema.optionalKey(Schema.NullOr(schema))
 
 const metadata = {
   keyId: Schema.NonEmptyString,
@@ -23,7 +22,7 @@ const metadata = {
 export const UserApiKey = Schema.Struct(metadata)
 
 /** The answer of create, the only one with the secret. */
-export const CreatedUserApiKey = Schema.Struct({ ...metadata, key: Schema.RedactedFromValue(Schema.NonEmptyString) })
+export const CreatedUserApiKey = Schema.Struct({ ...metadata, key: secret })
 
 /** The answer of list. */
 export const ListUserApiKeys = Schema.Struct({ items: Schema.Array(UserApiKey) })
@@ -35,9 +34,6 @@ export const UserApiKeyResponse = Schema.Struct({ key: maybe(UserApiKey) })
 export const ValidateResponse = Schema.Record(Schema.String, Schema.Json)
 
 type UserApiKey = typeof UserApiKey.Type
-
-const present = <Name extends string, A>(name: Name, value: A | null | undefined) =>
-  (value === null || value === undefined ? {} : { [name]: value }) as { readonly [K in Name]?: A }
 
 /** Reads one key. `""` is how WhyLabs writes "no alias"; times are zone-less UTC text. */
 export const toApiKey = (wire: UserApiKey): ApiKey => ({
@@ -56,10 +52,10 @@ export const toApiKey = (wire: UserApiKey): ApiKey => ({
 })
 
 /** Reads the answer of create. */
-export const toIssuedKey = (wire: typeof CreatedUserApiKey.Type): IssuedKey => {
-  const secret = Redacted.value(wire.key)
-  return { key: toApiKey(wire), secret: Redacted.make(secret, { label: "secret" }) }
-}
+export const toIssuedKey = (wire: typeof CreatedUserApiKey.Type): IssuedKey => ({
+  key: toApiKey(wire),
+  secret: wire.key
+})
 
 /** `<keyId>.<53 characters>[:<organization>]`; old secrets may hold the punctuation. */
 const secretShape = /^([A-Za-z0-9]{10})\.[A-Za-z0-9+\-^!$&@]{53}(:[\x21-\x39\x3b-\x7e]+)?$/
