@@ -34,6 +34,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   "@keyfold/occam": { ...adapter, adapterLines: linesPerDialect },
   "@keyfold/sql": { ...onNode, packages: ["@keyfold/core"], libraries: ["effect", "@effect/sql-pg"] },
   "@keyfold/emulators": { ...portable, packages: [], libraries: ["effect"] },
+  "@keyfold/canary": { node: true, unstableEffect: false, packages: [], libraries: ["effect"] },
   "@keyfold/conformance": {
     ...portable,
     packages: ["@keyfold/core", "@keyfold/emulators"],

@@ -1,13 +1,12 @@
-/** No operation, in success or failure, lets a secret out; and the scan that says so sees where it looks. */
+/** No operation, in success or failure, lets a secret out; and the watch that says so sees what does get out. */
 import { assert, describe, it } from "@effect/vitest"
+import { recorder, scan } from "@keyfold/canary/Canary"
 import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import type { ArthurEmulator } from "@keyfold/emulators/Arthur"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { Buffer } from "node:buffer"
-import { recorder, scan } from "./canary.ts"
 import {
   advancing,
   baseUrl,
@@ -200,68 +199,14 @@ it.effect("a store that does not boot lets no secret out", () =>
   })
 )
 
-describe("the scan finds a canary planted in", () => {
-  const hidden = Object.defineProperty({}, "hidden", { value: issued, enumerable: false })
-  const circular: Record<string, unknown> = { issued }
-  circular["self"] = circular
-
-  const places: ReadonlyArray<readonly [what: string, value: unknown]> = [
-    ["a text", `text ${issued} text`],
-    ["an error's message", new Error(issued)],
-    ["an error's cause", new Error("outer", { cause: new Error(issued) })],
-    ["an error's own field", Object.assign(new Error("outer"), { request: { headers: { authorization: adminKey } } })],
-    ["a deep object", { a: { b: { c: { d: { e: [issued] } } } } }],
-    ["the name of a field", { [issued]: 1 }],
-    ["a hidden property", hidden],
-    ["a map and a set", new Map([["x", new Set([issued])]])],
-    ["a circular object", circular],
-    ["a failure's exit", Exit.fail(new Error(issued))],
-    ["a defect", Exit.die(new Error(issued))],
-    ["an unwrapped secret", { secret: Redacted.value(Redacted.make(issued)) }],
-    ["the secret's random part alone, decoded", atob(issued).slice(37)],
-    ["percent-encoding", encodeURIComponent(adminKey)],
-    ["a query", new URLSearchParams({ key: adminKey }).toString()],
-    ["base64", btoa(adminKey)],
-    ["base64 behind one character", btoa(`x${adminKey}`)],
-    ["base64url", Buffer.from(adminKey).toString("base64url")],
-    ["hexadecimal", Buffer.from(adminKey).toString("hex")],
-    ["JSON inside JSON", JSON.stringify({ inner: JSON.stringify({ issued }) })],
-    ["its first half only", issued.slice(0, 54)],
-    ["its second half only", issued.slice(54)]
-  ]
-  for (const [what, value] of places) {
-    it(what, () => {
-      assert.isNotEmpty(scan([["here", value]], canaries))
-    })
-  }
-
-  const recordedPlaces: ReadonlyArray<readonly [where: string, effect: Effect.Effect<unknown, unknown>]> = [
-    ["log message", Effect.log(issued)],
-    ["log annotations", Effect.log("x").pipe(Effect.annotateLogs("key", issued))],
-    ["log cause", Effect.logError("x", Cause.fail(new Error(issued)))],
-    ["span ", Effect.void.pipe(Effect.withSpan(issued))],
-    ["attributes of span", Effect.void.pipe(Effect.withSpan("x", { attributes: { key: issued } }))],
-    ["events of span", Effect.log(issued).pipe(Effect.withSpan("x"))],
-    ["exit of span", Effect.fail(new Error(issued)).pipe(Effect.withSpan("x"))]
-  ]
-  for (const [where, effect] of recordedPlaces) {
-    it.effect(`what is recorded as ${where.trim()}`, () =>
-      Effect.gen(function* () {
-        const { layer, records } = recorder()
-        yield* Effect.exit(Effect.provide(effect, layer))
-        assert.isTrue(scan(records, canaries).some((finding) => finding.where.startsWith(where)))
-      })
-    )
-  }
-
-  it("but not in a redacted value, in the key's id, which is no secret, or in nothing", () => {
-    const clean = [Redacted.make(issued), { deep: [Redacted.make(adminKey)] }, keyId, new Error("x"), null, undefined]
-    assert.deepStrictEqual(
-      scan(
-        clean.map((value, index) => [String(index), value]),
-        canaries
-      ),
-      []
-    )
+it.effect("the watch over an operation sees a canary that gets out", () =>
+  Effect.gen(function* () {
+    const { records } = yield* watched("leak", Effect.fail(new Error(issued)))
+    for (const where of ["log cause", "exit of leak", "error of leak"]) {
+      assert.isTrue(
+        scan(records, canaries).some((finding) => finding.where.startsWith(where)),
+        where
+      )
+    }
   })
-})
+)

@@ -1,5 +1,6 @@
-/** No operation, in success or failure, lets a secret out; and the scan that says so sees where it looks. */
+/** No operation, in success or failure, lets a secret out; and the watch that says so sees what does get out. */
 import { assert, describe, it } from "@effect/vitest"
+import { recorder, scan } from "@keyfold/canary/Canary"
 import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import type { Target } from "@keyfold/emulators/Emulator"
 import type { OccamEmulator } from "@keyfold/emulators/Occam"
@@ -7,8 +8,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { Buffer } from "node:buffer"
-import { recorder, scan } from "./canary.ts"
 import { advancing, baseUrl, email, host, listed, ref, storeOver, type Options, type Store } from "./OccamHost.ts"
 
 const credential = "sk-occam-CANARY-credential-must-never-show-anywhere-0001"
@@ -235,69 +234,14 @@ describe("a login that cannot be used lets no secret out", () => {
   )
 })
 
-describe("the scan finds a canary planted in", () => {
-  const places: ReadonlyArray<readonly [what: string, value: unknown]> = [
-    ["a text", `text ${credential} text`],
-    ["a URL's query", new URL(`http://localhost/auth/access-token?key=${credential}`)],
-    ["a request", new Request(`http://localhost/auth/access-token?key=${encodeURIComponent(presented)}`)],
-    ["an error's message", new Error(issued)],
-    ["an error's cause", new Error("outer", { cause: new Error(`GET /auth/access-token?key=${credential}`) })],
-    ["an error's own field", Object.assign(new Error("outer"), { url: `?key=${credential}` })],
-    ["an aggregate", new AggregateError([new Error(refreshToken)])],
-    ["a deep object", { a: { b: { c: { d: [accessToken] } } } }],
-    ["the name of a field", { [issued]: 1 }],
-    ["a hidden property", Object.defineProperty({}, "hidden", { value: issued, enumerable: false })],
-    ["a map and a set", new Map([["x", new Set([password])]])],
-    ["a failure's exit", Exit.fail(new Error(issued))],
-    ["a defect", Exit.die(new Error(issued))],
-    ["a cause", Cause.fail(issued)],
-    ["an unwrapped secret", { secret: Redacted.value(Redacted.make(issued)) }],
-    ["percent-encoding", encodeURIComponent(password)],
-    ["a form", new URLSearchParams({ password }).toString()],
-    ["base64", btoa(password)],
-    ["base64 behind one character", btoa(`x${password}`)],
-    ["base64url", Buffer.from(password).toString("base64url")],
-    ["hexadecimal", Buffer.from(credential).toString("hex")],
-    ["JSON inside JSON", JSON.stringify({ inner: JSON.stringify({ issued }) })],
-    ["its first half only", credential.slice(0, 40)],
-    ["its second half only", credential.slice(-25)]
-  ]
-  for (const [what, value] of places) {
-    it(what, () => {
-      assert.isNotEmpty(scan([["here", value]], canaries))
-    })
-  }
-
-  const recordedPlaces: ReadonlyArray<readonly [where: string, effect: Effect.Effect<unknown, unknown>]> = [
-    ["log message", Effect.logDebug({ deep: { issued } })],
-    ["log annotations", Effect.log("x").pipe(Effect.annotateLogs("key", issued))],
-    ["log line", Effect.log("x").pipe(Effect.annotateLogs("key", issued))],
-    ["log cause", Effect.logError("x", Cause.fail(new Error(issued)))],
-    ["span ", Effect.void.pipe(Effect.withSpan(issued))],
-    ["attributes of span", Effect.annotateCurrentSpan("url", `?key=${credential}`).pipe(Effect.withSpan("x"))],
-    ["events of span", Effect.log(issued).pipe(Effect.withSpan("x"))],
-    ["exit of span", Effect.fail(new Error(issued)).pipe(Effect.withSpan("x"))]
-  ]
-  for (const [index, [where, effect]] of recordedPlaces.entries()) {
-    it.effect(`what is recorded as ${where.trim()} (${index})`, () =>
-      Effect.gen(function* () {
-        const { layer, records } = recorder()
-        yield* Effect.exit(Effect.provide(effect, layer))
-        assert.isTrue(scan(records, canaries).some((finding) => finding.where.startsWith(where)))
-      })
-    )
-  }
-
-  it("but not in a redacted value, in another secret, in a mask, or in nothing", () => {
-    const clean = [
-      Redacted.make(issued),
-      [Redacted.make(credential)],
-      "sk-occam-****0001",
-      new Error("x"),
-      null,
-      undefined
-    ]
-    const named = clean.map((value, index) => [String(index), value] as const)
-    assert.deepStrictEqual(scan(named, canaries), [])
+it.effect("the watch over an operation sees a canary that gets out", () =>
+  Effect.gen(function* () {
+    const { records } = yield* watched("leak", Effect.fail(new Error(issued)))
+    for (const where of ["log cause", "exit of leak", "error of leak"]) {
+      assert.isTrue(
+        scan(records, canaries).some((finding) => finding.where.startsWith(where)),
+        where
+      )
+    }
   })
-})
+)

@@ -1,5 +1,6 @@
 /** The adapter over real sockets: both transports, the credential checked, connections that really break. */
 import { assert, describe, it } from "@effect/vitest"
+import { recorder, scan } from "@keyfold/canary/Canary"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import * as RetryPolicy from "@keyfold/core/RetryPolicy"
 import * as Emulators from "@keyfold/emulators/Occam"
@@ -14,7 +15,6 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { recorder, scan } from "./canary.ts"
 import { created, email, listed, password, ref, unknownId, type Options } from "./OccamHost.ts"
 
 /** An emulator on a loopback socket. */

@@ -1,13 +1,12 @@
-/** No operation, in success or failure, lets a secret out; and the scan that says so sees where it looks. */
+/** No operation, in success or failure, lets a secret out; and the watch that says so sees what does get out. */
 import { assert, describe, it } from "@effect/vitest"
+import { recorder, scan } from "@keyfold/canary/Canary"
 import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import type { WhyLabsEmulator } from "@keyfold/emulators/WhyLabs"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { Buffer } from "node:buffer"
-import { recorder, scan } from "./canary.ts"
 import {
   advancing,
   baseUrl,
@@ -193,100 +192,14 @@ it.effect("a store that does not boot lets no secret out", () =>
   })
 )
 
-describe("the scan finds a canary planted in", () => {
-  const hidden = Object.defineProperty({}, "hidden", { value: issued, enumerable: false })
-  const circular: Record<string, unknown> = { issued }
-  circular["self"] = circular
-  class Json {
-    readonly #secret = issued
-    toJSON() {
-      return this.#secret
+it.effect("the watch over an operation sees a canary that gets out", () =>
+  Effect.gen(function* () {
+    const { records } = yield* watched("leak", Effect.fail(new Error(issued)))
+    for (const where of ["log cause", "exit of leak", "error of leak"]) {
+      assert.isTrue(
+        scan(records, canaries).some((finding) => finding.where.startsWith(where)),
+        where
+      )
     }
-  }
-  const hexadecimal = Buffer.from(issued).toString("hex")
-
-  const places: ReadonlyArray<readonly [what: string, value: unknown]> = [
-    ["a text", `text ${issued} text`],
-    ["an error's message", new Error(issued)],
-    ["an error's cause", new Error("outer", { cause: new Error(issued) })],
-    ["an error's own field", Object.assign(new Error("outer"), { request: { headers: { "x-api-key": issued } } })],
-    ["an aggregate", new AggregateError([new Error(issued)])],
-    ["a deep object", { a: { b: { c: { d: { e: [issued] } } } } }],
-    ["the name of a field", { [issued]: 1 }],
-    ["a hidden property", hidden],
-    ["a symbol's property", { [Symbol("s")]: issued }],
-    [
-      "a getter",
-      {
-        get lazy() {
-          return issued
-        }
-      }
-    ],
-    ["toJSON", new Json()],
-    ["a map and a set", new Map([["x", new Set([issued])]])],
-    ["a circular object", circular],
-    ["a long array", Array.from({ length: 300 }, (_, index) => (index === 299 ? issued : index))],
-    ["a failure's exit", Exit.fail(new Error(issued))],
-    ["a defect", Exit.die(new Error(issued))],
-    ["a cause", Cause.fail(issued)],
-    ["an unwrapped secret", { secret: Redacted.value(Redacted.make(issued)) }],
-    ["percent-encoding", encodeURIComponent(issued)],
-    ["a query", new URLSearchParams({ key: issued }).toString()],
-    ["base64", btoa(issued)],
-    ["base64 behind one character", btoa(`x${issued}`)],
-    ["base64 behind two characters", btoa(`xx${issued}`)],
-    ["base64url", Buffer.from(issued).toString("base64url")],
-    ["hexadecimal", hexadecimal],
-    ["JSON inside JSON", JSON.stringify({ inner: JSON.stringify({ issued }) })],
-    ["its first half only", issued.slice(0, 40)],
-    ["its second half only", issued.slice(40)]
-  ]
-  for (const [what, value] of places) {
-    it(what, () => {
-      assert.isNotEmpty(scan([["here", value]], canaries))
-    })
-  }
-
-  const recordedPlaces: ReadonlyArray<readonly [where: string, effect: Effect.Effect<unknown, unknown>]> = [
-    ["log message", Effect.log(issued)],
-    ["log message", Effect.logDebug({ deep: { issued } })],
-    ["log annotations", Effect.log("x").pipe(Effect.annotateLogs("key", issued))],
-    ["log line", Effect.log("x").pipe(Effect.annotateLogs("key", issued))],
-    ["log cause", Effect.logError("x", Cause.fail(new Error(issued)))],
-    ["span ", Effect.void.pipe(Effect.withSpan(issued))],
-    ["attributes of span", Effect.void.pipe(Effect.withSpan("x", { attributes: { key: issued } }))],
-    ["attributes of span", Effect.annotateCurrentSpan("key", issued).pipe(Effect.withSpan("x"))],
-    ["events of span", Effect.log(issued).pipe(Effect.withSpan("x"))],
-    ["exit of span", Effect.fail(new Error(issued)).pipe(Effect.withSpan("x"))],
-    ["exit of span", Effect.succeed(issued).pipe(Effect.withSpan("x"))]
-  ]
-  for (const [index, [where, effect]] of recordedPlaces.entries()) {
-    it.effect(`what is recorded as ${where.trim()} (${index})`, () =>
-      Effect.gen(function* () {
-        const { layer, records } = recorder()
-        yield* Effect.exit(Effect.provide(effect, layer))
-        const findings = scan(records, canaries)
-        assert.isTrue(findings.some((finding) => finding.where.startsWith(where)))
-      })
-    )
-  }
-
-  it("but not in a redacted value, in another secret, or in nothing", () => {
-    const clean = [
-      Redacted.make(issued),
-      { deep: [Redacted.make(systemKey)] },
-      "CANARY",
-      new Error("x"),
-      null,
-      undefined
-    ]
-    assert.deepStrictEqual(
-      scan(
-        clean.map((value, index) => [String(index), value]),
-        canaries
-      ),
-      []
-    )
   })
-})
+)

@@ -1,0 +1,158 @@
+/**
+ * Finds secrets in everything a test can get hold of, in every form they might take.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import { inspect } from "node:util"
+import { forms } from "./internal/forms.ts"
+
+/**
+ * Says where a secret was found, and in which form. It does not hold the secret.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Finding {
+  /** The name of the value, the way down its causes, and what showed the secret: `error: cause by message`. */
+  readonly where: string
+  /** `raw`, `percent-encoded`, `form-encoded`, `escaped`, `hexadecimal`, `base64` or `base64url`. */
+  readonly form: string
+}
+
+/**
+ * Holds named values, as they were recorded. A test adds what it got hold of itself: exits, errors, stores.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Records = Array<readonly [where: string, value: unknown]>
+
+const attempt = (write: () => string | undefined): string => {
+  try {
+    return write() ?? ""
+  } catch {
+    return ""
+  }
+}
+
+const everything = { depth: Infinity, showHidden: true, getters: true, maxArrayLength: null, maxStringLength: null }
+
+/** Every text a value can be turned into by logging, printing, serialising or throwing it. */
+const textsOf = (value: unknown): ReadonlyArray<readonly [how: string, text: string]> => [
+  ["String", attempt(() => String(value))],
+  ["JSON.stringify", attempt(() => JSON.stringify(value))],
+  ["util.inspect", attempt(() => inspect(value, everything))],
+  ["own inspect", attempt(() => inspect(value, { depth: Infinity }))],
+  ["inspect without its own say", attempt(() => inspect(value, { ...everything, customInspect: false }))],
+  ...(typeof value === "object" && value !== null
+    ? [
+        ["stack", attempt(() => String(Reflect.get(value, "stack")))] as const,
+        ["message", attempt(() => String(Reflect.get(value, "message")))] as const
+      ]
+    : []),
+  ...(Cause.isCause(value) ? [["Cause.pretty", attempt(() => Cause.pretty(value))] as const] : [])
+]
+
+type Related = ReadonlyArray<readonly [relation: string, value: unknown]>
+
+const reasonsOf = (cause: Cause.Cause<unknown>): Related => [
+  ...cause.reasons.filter(Cause.isFailReason).map(({ error }) => ["error", error] as const),
+  ...cause.reasons.filter(Cause.isDieReason).map(({ defect }) => ["defect", defect] as const),
+  ...Cause.prettyErrors(cause).map((error) => ["pretty error", error] as const)
+]
+
+/** What a value holds or was caused by, which prints in other ways on its own than inside the value. */
+const below = (value: object): Related => {
+  if (Exit.isExit(value)) return Exit.isFailure(value) ? [["cause", value.cause]] : [["value", value.value]]
+  if (Cause.isCause(value)) return reasonsOf(value)
+  const causes: Related = "cause" in value ? [["cause", value.cause]] : []
+  const errors: ReadonlyArray<unknown> = "errors" in value && Array.isArray(value.errors) ? value.errors : []
+  return [...causes, ...errors.map((error) => ["one of its errors", error] as const)]
+}
+
+/** A value with what caused it, to the end of the chain. */
+const chainOf = (where: string, value: unknown, visited = new Set<unknown>()): Records => {
+  if (visited.has(value)) return []
+  visited.add(value)
+  return typeof value === "object" && value !== null
+    ? [[where, value], ...below(value).flatMap(([relation, next]) => chainOf(`${where}: ${relation}`, next, visited))]
+    : [[where, value]]
+}
+
+/**
+ * Finds canaries, texts that must stay secret, in named values and in what caused them. The first or the last twenty
+ * characters of a canary count as the canary.
+ *
+ * Every canary needs eight characters or more, so that none of its forms turns up by chance; a shorter one is a
+ * `RangeError`.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const scan = (
+  values: Iterable<readonly [where: string, value: unknown]>,
+  canaries: ReadonlyArray<string>
+): ReadonlyArray<Finding> => {
+  const wanted = canaries.flatMap(forms)
+  return [...values]
+    .flatMap(([where, value]) => chainOf(where, value))
+    .flatMap(([where, value]) =>
+      textsOf(value).flatMap(([how, text]) => {
+        const found = wanted.find(([, needle]) => text.includes(needle))
+        return found === undefined ? [] : [{ where: `${where} by ${how}`, form: found[0] }]
+      })
+    )
+}
+
+class RecordedSpan extends Tracer.NativeSpan {
+  readonly #records: Records
+  constructor(options: ConstructorParameters<typeof Tracer.NativeSpan>[0], records: Records) {
+    super(options)
+    this.#records = records
+    // These fill while the span runs, and stay on record where it never ends.
+    records.push(
+      [`span ${this.name}`, { name: this.name, links: this.links }],
+      [`attributes of span ${this.name}`, this.attributes],
+      [`events of span ${this.name}`, this.events]
+    )
+  }
+  override end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
+    super.end(endTime, exit)
+    this.#records.push([`status of span ${this.name}`, this.status], [`exit of span ${this.name}`, exit])
+  }
+}
+
+/**
+ * Keeps what is logged and traced below its layer, at every log level. Nothing reaches the console.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const recorder = (): { readonly records: Records; readonly layer: Layer.Layer<never> } => {
+  const records: Records = []
+  const logger = Logger.make((options) => {
+    const { cause, fiber, message } = options
+    records.push(
+      ["log message", message],
+      ["log cause", cause],
+      ["log annotations", fiber.getRef(References.CurrentLogAnnotations)],
+      ["log spans", fiber.getRef(References.CurrentLogSpans)],
+      ["log line", Logger.formatLogFmt.log(options)],
+      ["log JSON", Logger.formatJson.log(options)]
+    )
+  })
+  const tracer = Tracer.make({ span: (options) => new RecordedSpan(options, records) })
+  const layer = Layer.mergeAll(
+    // The second writes log lines into spans, as it does by default.
+    Logger.layer([logger, Logger.tracerLogger]),
+    Layer.succeed(Tracer.Tracer, tracer),
+    Layer.succeed(References.MinimumLogLevel, "All")
+  )
+  return { records, layer }
+}
