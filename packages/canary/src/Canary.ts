@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -156,3 +157,29 @@ export const recorder = (): { readonly records: Records; readonly layer: Layer.L
   )
   return { records, layer }
 }
+
+/**
+ * Runs an effect with everything it logs and traces kept, logs what became of it, and keeps that too.
+ *
+ * It never fails: the exit is among its results.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const watch = Effect.fnUntraced(function* <A, E, R>(
+  name: string,
+  effect: Effect.Effect<A, E, R>
+): Effect.fn.Return<{ readonly exit: Exit.Exit<A, E>; readonly records: Records }, never, R> {
+  const { layer, records } = recorder()
+  const exit = yield* effect.pipe(
+    Effect.tap((value) => Effect.log("done", value)),
+    Effect.tapCause((cause) => Effect.logError("failed", cause)),
+    Effect.annotateLogs("operation", name),
+    Effect.exit,
+    Effect.provide(layer)
+  )
+  records.push([`exit of ${name}`, exit])
+  if (Exit.isSuccess(exit)) records.push([`value of ${name}`, exit.value])
+  if (Exit.isFailure(exit)) records.push([`error of ${name}`, Cause.squash(exit.cause)])
+  return { exit, records }
+})

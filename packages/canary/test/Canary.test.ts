@@ -1,6 +1,6 @@
 /** The scan and the recorder see where they look: a canary planted in each place is found. */
 import { assert, describe, it } from "@effect/vitest"
-import { recorder, scan, type Finding } from "@keyfold/canary/Canary"
+import { recorder, scan, watch, type Finding } from "@keyfold/canary/Canary"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -225,6 +225,34 @@ describe("the recorder keeps", () => {
         "exit of span x"
       )
       assert.deepStrictEqual(scan(records, canaries), [])
+    })
+  )
+})
+
+describe("watching an effect keeps", () => {
+  const betrayed = (effect: Effect.Effect<unknown, unknown>) =>
+    Effect.map(watch("call", effect), ({ exit, records }) => ({
+      exit,
+      places: new Set(scan(records, canaries).map(({ where }) => where.replace(/ by .*/, "")))
+    }))
+
+  it.effect("what it ends with, and what a program that logs it shows", () =>
+    Effect.gen(function* () {
+      const success = yield* betrayed(Effect.succeed(issued))
+      assert.deepStrictEqual(success.exit, Exit.succeed(issued))
+      assert.includeMembers([...success.places], ["exit of call", "value of call", "log message"])
+      const failure = yield* betrayed(Effect.fail(new Error(issued)))
+      assert.isTrue(Exit.isFailure(failure.exit))
+      assert.includeMembers([...failure.places], ["exit of call", "error of call", "log cause"])
+    })
+  )
+
+  it.effect("what it logs and traces itself, and nothing where nothing is planted", () =>
+    Effect.gen(function* () {
+      const traced = Effect.withSpan(Effect.log(issued), "inner", { attributes: { issued } })
+      const { places } = yield* betrayed(traced)
+      assert.includeMembers([...places], ["attributes of span inner", "log message"])
+      assert.deepStrictEqual((yield* betrayed(Effect.succeed(Redacted.make(issued)))).places, new Set())
     })
   )
 })

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { ApiKey, KeyStatus } from "./ApiKey.ts"
 import type { Capabilities } from "./Capabilities.ts"
@@ -121,6 +120,6 @@ export const completeness = (capabilities: Capabilities, filter: Filter): Comple
   return {
     excluded: all.filter((status) => !asked.includes(status)),
     hidden: revokedVisible ? [] : ["revoked"],
-    lag: Duration.max(capabilities.consistency.visibility.within, Duration.zero)
+    lag: capabilities.consistency.visibility.within
   }
 }

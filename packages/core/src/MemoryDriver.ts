@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { KeyId, type ApiKey, type IssuedKey, type KeyRef, type Revocation } from "./ApiKey.ts"
+import { KeyId, settleStatus, type ApiKey, type IssuedKey, type KeyRef, type Revocation } from "./ApiKey.ts"
 import { promised, type Capabilities } from "./Capabilities.ts"
 import type { ConfigurationError } from "./ConfigurationError.ts"
 import { DriverError, type CreateRequest, type Driver, type DriverPage, type PageRequest } from "./Driver.ts"
@@ -112,14 +112,13 @@ const create = Effect.fnUntraced(function* (
 })
 
 const page = Effect.fnUntraced(function* (shelf: Shelf, request: PageRequest): Effect.fn.Return<DriverPage> {
-  const now = (yield* DateTime.now).epochMilliseconds
+  const now = yield* DateTime.now
   const position = request.position
   const keys: Array<ApiKey> = []
   // Insertion order is creation order; the position is the id of the last key of the page before.
   let started = position === undefined
   for (const { key } of shelf.entries.values()) {
-    const expired = key.status === "active" && key.expiresAt !== undefined && key.expiresAt.epochMilliseconds < now
-    const status = expired ? "expired" : key.status
+    const { status } = settleStatus(key, now)
     const matches = request.statuses.includes(status) && (request.owner === undefined || key.owner === request.owner)
     if (started && matches) keys.push(key)
     if (keys.length > request.limit) break
@@ -151,14 +150,14 @@ const verify = Effect.fnUntraced(function* (
     return { valid: false, reason: "unknown" }
   }
   const now = yield* DateTime.now
-  const expired = entry.key.expiresAt !== undefined && entry.key.expiresAt.epochMilliseconds < now.epochMilliseconds
-  const reason = entry.key.status === "revoked" ? "revoked" : expired ? "expired" : undefined
-  const counted =
-    reason === undefined
-      ? { ...entry, key: { ...entry.key, lastUsedAt: now }, accepted: entry.accepted + 1 }
-      : { ...entry, refused: entry.refused + 1 }
-  shelf.entries.set(id, counted)
-  return reason === undefined ? { valid: true, key: counted.key } : { valid: false, reason }
+  const { status } = settleStatus(entry.key, now)
+  if (status !== "active") {
+    shelf.entries.set(id, { ...entry, refused: entry.refused + 1 })
+    return { valid: false, reason: status }
+  }
+  const key: ApiKey = { ...entry.key, lastUsedAt: now }
+  shelf.entries.set(id, { ...entry, key, accepted: entry.accepted + 1 })
+  return { valid: true, key }
 })
 
 const usage = (entry: Entry): KeyUsage => ({

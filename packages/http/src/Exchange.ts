@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
+import { reveal } from "./internal/reveal.ts"
 import { fromCause, tooLong } from "./NetworkFailure.ts"
 import type { Transport, TransportRequest, TransportResponse } from "./Transport.ts"
 
@@ -21,9 +21,6 @@ export interface SentRequest {
   readonly body?: string
   readonly signal: AbortSignal
 }
-
-const reveal = (value: string | Redacted.Redacted<string>): string =>
-  typeof value === "string" ? value : Redacted.value(value)
 
 const revealed = (request: TransportRequest, signal: AbortSignal): SentRequest => ({
   method: request.method,

@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { describeIssue } from "./internal/describeIssue.ts"
+import { reveal } from "./internal/reveal.ts"
 import { readFailure, toReason, type Refine } from "./HttpReason.ts"
 import { ConnectionOptions, Transport, type TransportRequest, type TransportResponse } from "./Transport.ts"
 
@@ -132,9 +133,6 @@ const parseBaseUrl = (text: string, insecure: boolean): URL | ConfigurationError
   }
   return url
 }
-
-const reveal = (value: string | Redacted.Redacted<string>): string =>
-  typeof value === "string" ? value : Redacted.value(value)
 
 const encodeParameters = (parameters: Parameters): string =>
   new URLSearchParams(parameters.map(([name, value]) => [name, reveal(value)])).toString()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { recorder, scan } from "@keyfold/canary/Canary"
+import { scan, watch } from "@keyfold/canary/Canary"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -87,17 +87,7 @@ const call = {
 } as const
 
 /** Runs an effect inside a span, logs how it fails, and returns its exit with everything that could be seen. */
-const observe = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
-  const { layer, records } = recorder()
-  const exit = yield* effect.pipe(
-    Effect.tapCause((cause) => Effect.logError("failed", cause)),
-    Effect.withSpan("observed"),
-    Effect.provide(layer),
-    Effect.exit
-  )
-  records.push(["exit", exit])
-  return { exit, records }
-})
+const observe = <A, E, R>(effect: Effect.Effect<A, E, R>) => watch("call", Effect.withSpan(effect, "observed"))
 
 describe("no secret leaves with", () => {
   for (const [name, respond] of servers) {
@@ -148,7 +138,7 @@ it.effect("the watch over an effect sees a canary that gets out", () =>
   Effect.gen(function* () {
     const { records } = yield* observe(Effect.fail(new Error(inAnswer)))
     const places = scan(records, canaries).map(({ where }) => where)
-    for (const place of ["log cause", "exit of span observed", "exit"]) {
+    for (const place of ["log cause", "exit of span observed", "exit of call"]) {
       assert.include(places, `${place} by util.inspect`)
     }
   })

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { randomBytes } from "node:crypto"
 import { link, lstat, open, unlink, type FileHandle } from "node:fs/promises"
 import { basename, dirname, join, resolve } from "node:path"
-import { codeOf } from "./internal/systemError.ts"
+import { codeOf, fileFailure, type FileProblem } from "./internal/systemError.ts"
 
 /**
  * Holds a place for one secret: nothing is at `path` until `write` succeeds, and `write` succeeds once.
@@ -33,7 +33,7 @@ export interface Options {
   readonly folder?: string
 }
 
-const problems: Readonly<Record<string, readonly [problem: string, fix: string]>> = {
+const problems: Readonly<Record<string, FileProblem>> = {
   EEXIST: ["exists already and is not overwritten", "Choose another path, or move that file away."],
   ENOENT: ["cannot be written: its folder does not exist", "Create the folder, or choose another path."],
   ENOTDIR: ["cannot be written: a part of its path is a file", "Choose another path."],
@@ -43,11 +43,7 @@ const problems: Readonly<Record<string, readonly [problem: string, fix: string]>
   ENOSPC: ["cannot be written: the disk is full", "Free some space, or choose another disk."]
 }
 
-const failure = (path: string) => (error: unknown) => {
-  const code = codeOf(error) ?? "unknown error"
-  const [problem, fix] = problems[code] ?? [`cannot be written (${code})`, "Check the path and its folder."]
-  return new ConfigurationError({ problem: `the file ${path} ${problem}.`, fix })
-}
+const failure = fileFailure(problems, (code) => [`cannot be written (${code})`, "Check the path and its folder."])
 
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, ConfigurationError> =>
   Effect.tryPromise({ try: run, catch: failure(path) })

@@ -1,10 +1,9 @@
 /** No operation, in success or failure, lets a secret out; and the watch that says so sees what does get out. */
 import { assert, describe, it } from "@effect/vitest"
-import { recorder, scan } from "@keyfold/canary/Canary"
+import { scan, watch } from "@keyfold/canary/Canary"
 import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import type { Target } from "@keyfold/emulators/Emulator"
 import type { OccamEmulator } from "@keyfold/emulators/Occam"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
@@ -125,21 +124,7 @@ const logins: ReadonlyArray<readonly [name: string, options: Options]> = [
 ]
 
 /** Runs an operation with everything watched, and keeps what it gave. */
-const watched = Effect.fnUntraced(function* (name: string, effect: Effect.Effect<unknown, unknown>) {
-  const { layer, records } = recorder()
-  const exit = yield* effect.pipe(
-    Effect.tap((value) => Effect.log("done", value)),
-    Effect.tapCause((cause) => Effect.logError("failed", cause)),
-    Effect.annotateLogs("operation", name),
-    Effect.exit,
-    Effect.provide(layer),
-    (observed) => advancing(observed, 1_000)
-  )
-  records.push([`exit of ${name}`, exit])
-  if (Exit.isSuccess(exit)) records.push([`value of ${name}`, exit.value])
-  if (Exit.isFailure(exit)) records.push([`error of ${name}`, Cause.squash(exit.cause)])
-  return { exit, records }
-})
+const watched = (name: string, effect: Effect.Effect<unknown, unknown>) => advancing(watch(name, effect), 1_000)
 
 const assertIssued = (exit: Exit.Exit<unknown, unknown>) => {
   assert.isTrue(Exit.isSuccess(exit))

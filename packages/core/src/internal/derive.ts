@@ -4,24 +4,24 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
-import { DriverError, type Driver, type ListRequest } from "../Driver.ts"
+import { DriverError, type Driver, type DriverPage, type ListRequest } from "../Driver.ts"
+import { statuses } from "../KeyList.ts"
 import { NotFound } from "../KeyStoreError.ts"
 import type { RetryPolicy } from "../RetryPolicy.ts"
 import type { Store } from "./calls.ts"
 import { retrying } from "./retry.ts"
 
-/** Every key of one listing, natively paged or not, in the driver's order. */
-export const listAll = (driver: Driver, request: ListRequest): Stream.Stream<ReadonlyArray<ApiKey>, DriverError> => {
-  const listing = driver.list
-  if (listing.kind === "stream") return listing.open(request)
-  const limit = 500
-  return Stream.paginate(undefined as string | undefined, (position) =>
-    Effect.map(listing.page({ ...request, limit, position }), ({ keys, next }) => [
-      [keys],
-      Option.fromUndefinedOr(next)
-    ])
+/** The keys of native pages, one batch a page, requested as they are consumed. */
+export const batchesOf = <E>(
+  page: (position: string | undefined) => Effect.Effect<DriverPage, E>
+): Stream.Stream<ReadonlyArray<ApiKey>, E> =>
+  Stream.paginate(undefined as string | undefined, (position) =>
+    Effect.map(page(position), ({ keys, next }) => [[keys], Option.fromUndefinedOr(next)])
   )
-}
+
+/** Every key of one listing, natively paged or not, in the driver's order. */
+const listAll = ({ list }: Driver, request: ListRequest): Stream.Stream<ReadonlyArray<ApiKey>, DriverError> =>
+  list.kind === "stream" ? list.open(request) : batchesOf((position) => list.page({ ...request, limit: 500, position }))
 
 type Found = ReadonlyMap<string, ApiKey>
 
@@ -77,7 +77,7 @@ export const getFromList = (driver: Driver, policy: RetryPolicy): Pick<Store, "g
   const { getsRevoked, listsRevoked } = driver.capabilities
   const request: ListRequest = {
     owner: undefined,
-    statuses: getsRevoked && listsRevoked === "always" ? ["active", "expired", "revoked"] : ["active", "expired"]
+    statuses: getsRevoked && listsRevoked === "always" ? ["active", "expired", "revoked"] : statuses({})
   }
   const load = (wanted: ReadonlySet<string>) =>
     Stream.runFold(
@@ -110,11 +110,7 @@ export const getFromDriver = (get: NonNullable<Driver["get"]>, policy: RetryPoli
 })
 
 /** A slice of a fresh list in id order, for backends that do not page. */
-export const pageFromKeys = (
-  keys: ReadonlyArray<ApiKey>,
-  position: string | undefined,
-  limit: number
-): { readonly keys: ReadonlyArray<ApiKey>; readonly next?: string } => {
+export const pageFromKeys = (keys: ReadonlyArray<ApiKey>, position: string | undefined, limit: number): DriverPage => {
   const sorted = keys
     .filter((key) => position === undefined || key.id > position)
     .toSorted((left, right) => (left.id < right.id ? -1 : left.id > right.id ? 1 : 0))

@@ -1,8 +1,6 @@
 /** Listing keys: as a stream to the end, and as pages for stateless callers. */
-import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import type { DriverPage, ListRequest } from "../Driver.ts"
@@ -10,7 +8,7 @@ import { completeness, statuses, type Filter, type Page, type PageRequest } from
 import type { KeyStore } from "../KeyStore.ts"
 import { InvalidRequest, type KeyStoreError } from "../KeyStoreError.ts"
 import { checked, failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
-import { pageFromKeys } from "./derive.ts"
+import { batchesOf, pageFromKeys } from "./derive.ts"
 import { retrying, retryingStream, type CallFailure } from "./retry.ts"
 import { checkFilter } from "./spec.ts"
 
@@ -34,28 +32,21 @@ const batches = (store: Store, filter: Filter): Stream.Stream<ReadonlyArray<ApiK
   const listing = store.driver.list
   const request = listRequest(filter)
   if (listing.kind === "stream") return retryingStream("list", store.policy, () => listing.open(request))
-  return Stream.paginate(undefined as string | undefined, (position) =>
-    Effect.map(
-      retrying("list", store.policy, () => listing.page({ ...request, limit: highestLimit, position })),
-      ({ keys, next }) => [[keys], Option.fromUndefinedOr(next)]
-    )
+  return batchesOf((position) =>
+    retrying("list", store.policy, () => listing.page({ ...request, limit: highestLimit, position }))
   )
 }
 
 const selected = (store: Store, filter: Filter): Stream.Stream<Array<ApiKey>, KeyStoreError> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      yield* guarded(store, "list")
-      yield* checked(store, "list", checkFilter(store.driver, filter))
-      const clock = yield* Clock.Clock
-      return batches(store, filter).pipe(
-        Stream.map((keys) => select(store, filter, keys, DateTime.makeUnsafe(clock.currentTimeMillisUnsafe()))),
-        Stream.mapError((failure) => failed(store, "list", failure))
-      )
-    })
+  batches(store, filter).pipe(
+    Stream.mapEffect((keys) => Effect.map(DateTime.now, (now) => select(store, filter, keys, now))),
+    Stream.mapError((failure) => failed(store, "list", failure))
   )
 
-const nativePage = Effect.fnUntraced(function* (
+const checkedFilter = (store: Store, filter: Filter): Effect.Effect<Filter, KeyStoreError> =>
+  checked(store, "list", checkFilter(store.driver, filter))
+
+const fetchPage = Effect.fnUntraced(function* (
   store: Store,
   filter: Filter,
   limit: number,
@@ -66,7 +57,6 @@ const nativePage = Effect.fnUntraced(function* (
     const keys = (yield* Stream.runCollect(selected(store, filter))).flat()
     return pageFromKeys(keys, position, limit)
   }
-  yield* checked(store, "list", checkFilter(store.driver, filter))
   const page = yield* retrying("list", store.policy, () =>
     listing.page({ ...listRequest(filter), limit, position })
   ).pipe(Effect.mapError((failure) => failed(store, "list", failure)))
@@ -88,7 +78,8 @@ const readPage = Effect.fnUntraced(function* (
   if (cursor !== undefined && position === undefined) {
     return yield* refuse("cursor", "expected the next of a page of this store, tenant and filter; start without one")
   }
-  const page = yield* nativePage(store, filter, limit, position)
+  yield* checkedFilter(store, filter)
+  const page = yield* fetchPage(store, filter, limit, position)
   const next = page.next === undefined ? {} : { next: yield* store.cursors.write(filter, page.next) }
   return { keys: page.keys, ...next, completeness: completeness(store.driver.capabilities, filter) }
 })
@@ -96,6 +87,12 @@ const readPage = Effect.fnUntraced(function* (
 /** Makes `list` and `listPage` of a store. */
 export const makeListing = (store: Store): Pick<KeyStore["Service"], "list" | "listPage"> => ({
   list: (filter = {}) =>
-    selected(store, filter).pipe(Stream.flattenIterable, Stream.withSpan("KeyStore.list", spanOptions(store, "list"))),
+    guarded(store, "list").pipe(
+      Effect.andThen(checkedFilter(store, filter)),
+      Effect.as(selected(store, filter)),
+      Stream.unwrap,
+      Stream.flattenIterable,
+      Stream.withSpan("KeyStore.list", spanOptions(store, "list"))
+    ),
   listPage: (request = {}) => Effect.withSpan(readPage(store, request), "KeyStore.list", spanOptions(store, "list"))
 })

@@ -25,13 +25,13 @@ const backoff = (policy: RetryPolicy, attempt: number) =>
   })
 
 /** The limits of one call: its policy and the instant (epoch milliseconds) its budget ends. */
-export interface Limits {
+interface Limits {
   readonly policy: RetryPolicy
   readonly deadline: number
 }
 
 /** Starts the budget of one call now. */
-export const start = (policy: RetryPolicy): Effect.Effect<Limits> =>
+const start = (policy: RetryPolicy): Effect.Effect<Limits> =>
   Effect.map(Clock.currentTimeMillis, (now) => ({ policy, deadline: now + Duration.toMillis(policy.budget) }))
 
 /**
@@ -39,7 +39,7 @@ export const start = (policy: RetryPolicy): Effect.Effect<Limits> =>
  *
  * A server-given delay is a floor, never jittered, and not waited for at all above the cap or where it leaves no budget.
  */
-export const waitOrFail = Effect.fnUntraced(function* (
+const waitOrFail = Effect.fnUntraced(function* (
   operation: Operation,
   limits: Limits,
   number: number,

@@ -1,13 +1,13 @@
 /** Secrets kept in files. */
-import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { open, type FileHandle } from "node:fs/promises"
 import { resolve } from "node:path"
-import { codeOf } from "./systemError.ts"
+import { fileFailure, type FileProblem } from "./systemError.ts"
 import * as texts from "./text.ts"
 
-const problems: Readonly<Record<string, readonly [problem: string, fix: string]>> = {
+const problems: Readonly<Record<string, FileProblem>> = {
   ENOENT: ["does not exist", "Create it, or mend the path; a relative path starts at the configuration file's folder."],
   ENOTDIR: ["does not exist", "Mend the path: a part of it is a file where a folder is needed."],
   EACCES: ["may not be read by this user", "Give the user who runs this program the right to read it."],
@@ -15,11 +15,7 @@ const problems: Readonly<Record<string, readonly [problem: string, fix: string]>
   EISDIR: ["is a folder", "Name a file in it."]
 }
 
-const failure = (path: string) => (error: unknown) => {
-  const code = codeOf(error) ?? "unknown error"
-  const [problem, fix] = problems[code] ?? [`could not be read (${code})`, "Check the file and its folder."]
-  return new ConfigurationError({ problem: `the file ${path} ${problem}.`, fix })
-}
+const failure = fileFailure(problems, (code) => [`could not be read (${code})`, "Check the file and its folder."])
 
 /** Reads until the end or one byte past the limit, so that a device or a wrong file cannot fill the memory. */
 const readBounded = async (handle: FileHandle): Promise<Uint8Array> => {
