@@ -52,9 +52,11 @@ export const refuse = (field: string, problem: string): DriverError =>
  * Asks a driver for one new key: the spec with the store's defaults and scope map already applied.
  *
  * - `label` is what to write into the backend's one free-text field. It carries the human name and, on backends whose
- *   `createSafety` is `marker`, the operation's fingerprint; what comes back as `name` is handed up unread.
+ *   `createSafety` is `marker`, always a mark (see `Label`); what comes back as `name` is handed up unread.
  * - `operationId` names the intended create; drivers with `createSafety: "idempotent"` send it to the backend.
  * - `nonce` is new for each attempt.
+ * - `supersedes` are the nonces of earlier attempts at this operation whose keys nobody holds or ever will. A backend
+ *   that knows operation ids replaces such a key by the new one; any other key of the operation is a `Conflict`.
  * - `scopes` are the backend's own names, always explicit; an empty list asks for a powerless key.
  * - `provider` holds only this backend's own extra inputs, checked against `Driver.providerInputs`.
  *
@@ -64,6 +66,7 @@ export const refuse = (field: string, problem: string): DriverError =>
 export interface CreateRequest {
   readonly operationId: OperationId
   readonly nonce: string
+  readonly supersedes: ReadonlyArray<string>
   readonly name: string | undefined
   readonly label: string | undefined
   readonly owner: string | undefined
@@ -71,6 +74,17 @@ export interface CreateRequest {
   readonly expiresAt: DateTime.Utc | undefined
   readonly tags: Readonly<Record<string, string>>
   readonly provider: Readonly<Record<string, Schema.Json>>
+}
+
+/**
+ * Holds the key a backend keeps under an operation id, and the nonce of the attempt that made it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FoundOperation {
+  readonly key: ApiKey
+  readonly nonce: string
 }
 
 /**
@@ -131,6 +145,8 @@ export type Listing =
  * - `defaultScopes` are what the backend's published clients would have used; sent where neither spec nor store says.
  * - `nameLimit` is the longest name the backend takes, in UTF-16 code units, where it has one.
  * - `providerInputs` names the fields accepted under `KeySpec.provider[backend]`.
+ * - `findOperation` looks a key up by the operation that made it, revoked keys included; present exactly where
+ *   `capabilities.createSafety` is `idempotent`.
  * - `partition` returns a view of one tenant's keys, present exactly where `capabilities.tenancy` is `native`.
  *
  * @category models
@@ -143,6 +159,7 @@ export interface Driver {
   readonly nameLimit?: number
   readonly providerInputs?: ReadonlyArray<string>
   readonly create: (request: CreateRequest) => Effect.Effect<IssuedKey, DriverError>
+  readonly findOperation?: (operationId: OperationId) => Effect.Effect<FoundOperation | undefined, DriverError>
   readonly get?: (ref: KeyRef) => Effect.Effect<ApiKey, DriverError>
   readonly list: Listing
   readonly revoke: (ref: KeyRef) => Effect.Effect<Revocation, DriverError>

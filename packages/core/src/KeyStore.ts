@@ -27,6 +27,7 @@ import type { KeySpec } from "./KeySpec.ts"
 import type { KeyStoreError } from "./KeyStoreError.ts"
 import type { KeyUsage } from "./KeyUsage.ts"
 import type { OperationId } from "./OperationId.ts"
+import type { RequestBudget } from "./RequestBudget.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 import type { Verification } from "./Verification.ts"
 
@@ -54,6 +55,10 @@ export interface CreateOptions {
  *   without scopes a name must map to `[]`: so the operator accepts that such a key may do everything.
  * - `require`: what the program needs; the store refuses to boot where the backend cannot meet it.
  * - `cursorSecret`: lets several processes read each other's cursors; random per store when omitted.
+ * - `labelSecret`: keys the marks in labels, so that several processes and a restarted one know each other's creates. The
+ *   journal's secret when omitted, and random per store without a journal.
+ * - `budget`: how many requests the store's credential may send; share one between all stores that use the credential.
+ *   Without one only the backend's own limits count.
  *
  * @category options
  * @since 0.1.0
@@ -65,6 +70,8 @@ export interface StoreOptions {
   readonly scopeMap?: Readonly<Record<string, ReadonlyArray<string>>>
   readonly require?: Requirements
   readonly cursorSecret?: Redacted.Redacted<string>
+  readonly labelSecret?: Redacted.Redacted<string>
+  readonly budget?: RequestBudget
 }
 
 /**

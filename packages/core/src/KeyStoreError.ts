@@ -225,6 +225,24 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("@keyfold
 }
 
 /**
+ * The secret of a new key could not be put where it belongs. The key was `revoked` again, or is still live where
+ * `revoked` is false; without a `key` none was made.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotDelivered extends Schema.TaggedError<NotDelivered>("@keyfold/core/NotDelivered")("NotDelivered", {
+  problem: Schema.String,
+  key: Schema.optionalKey(KeyRef),
+  revoked: Schema.Boolean
+}) {
+  override get message(): string {
+    const fate = this.key === undefined ? "no key was made" : this.revoked ? "was revoked again" : "is still live"
+    return `the secret could not be delivered: ${this.problem} ${this.key === undefined ? fate : `Key ${this.key.id} ${fate}`}`
+  }
+}
+
+/**
  * The closed union of reasons.
  *
  * @category schemas
@@ -243,7 +261,8 @@ export const Reason = Schema.Union([
   Network,
   InvalidResponse,
   Unsupported,
-  OutcomeUnknown
+  OutcomeUnknown,
+  NotDelivered
 ])
 
 /**

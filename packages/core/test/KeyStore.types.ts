@@ -100,7 +100,7 @@ holds<Same<typeof program, Effect.Effect<Revocation, KeyStoreError, KeyStore.Key
 const provided = program.pipe(Effect.provide(MemoryDriver.layer()))
 holds<Same<typeof provided, Effect.Effect<Revocation, KeyStoreError | ConfigurationError>>>()
 
-// Reasons are a closed union of 13, and catching one leaves the wrapper.
+// Reasons are a closed union of 14, and catching one leaves the wrapper.
 holds<
   Same<
     Reason["_tag"],
@@ -117,6 +117,7 @@ holds<
     | "InvalidResponse"
     | "Unsupported"
     | "OutcomeUnknown"
+    | "NotDelivered"
   >
 >()
 holds<Same<KeyStoreError["retryAfter"], Duration.Duration | undefined>>()

@@ -27,6 +27,7 @@ export const inMemory = open(":memory:")
 export const request = (changes: Partial<CreateRequest> = {}): CreateRequest => ({
   operationId: OperationId.make(`op_${randomBytes(12).toString("hex")}`),
   nonce: randomBytes(9).toString("hex"),
+  supersedes: [],
   name: undefined,
   label: undefined,
   owner: undefined,

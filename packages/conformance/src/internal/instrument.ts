@@ -117,6 +117,7 @@ const createForeign = (driver: Driver): Effect.Effect<KeyRef> =>
       const { key } = yield* driver.create({
         operationId,
         nonce: operationId,
+        supersedes: [],
         name: "somebody else's",
         label: "somebody else's",
         owner: driver.capabilities.owners === "unsupported" ? undefined : "somebody-else",

@@ -42,7 +42,7 @@ const send = Effect.fnUntraced(function* (
     Effect.suspend(() => {
       attempts = number
       waiting = undefined
-      return store.driver.create({ ...spec, label: spec.name, operationId, nonce: randomText(9) })
+      return store.driver.create({ ...spec, label: spec.name, operationId, nonce: randomText(9), supersedes: [] })
     }).pipe(Effect.tapError((error) => Effect.sync(() => (waiting = error))))
   return yield* retrying("create", policy, attempt).pipe(
     Effect.timeoutOrElse({

@@ -17,7 +17,7 @@ export interface StoreDefaults {
 export type ScopeMap = Readonly<Record<string, ReadonlyArray<string>>>
 
 /** The part of a create request that does not change between attempts. */
-export type ResolvedSpec = Omit<CreateRequest, "operationId" | "nonce" | "label">
+export type ResolvedSpec = Omit<CreateRequest, "operationId" | "nonce" | "label" | "supersedes">
 
 const invalid = (field: string, problem: string) => Result.fail(new InvalidRequest({ field, problem }))
 

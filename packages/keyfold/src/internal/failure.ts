@@ -90,7 +90,11 @@ const advice: Advice = {
   Unsupported: ({ store }) => `See what the store can do with: keyfold capabilities --store ${store}`,
   OutcomeUnknown: ({ store }) =>
     `Do not create again yet. Look for the key with: keyfold list --store ${store}. Its secret is lost: if the key is ` +
-    "there, revoke it; then create a new one. Keep the operation id for the backend's operators."
+    "there, revoke it; then create a new one. Keep the operation id for the backend's operators.",
+  NotDelivered: ({ store, reason }) =>
+    reason._tag === "NotDelivered" && reason.key !== undefined && !reason.revoked
+      ? `Revoke it with: keyfold revoke ${reason.key.id} --store ${store}`
+      : undefined
 }
 
 const exitCodeOf = ({ attempts, reason }: KeyStoreError): ExitCode.ExitCode => {

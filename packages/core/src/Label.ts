@@ -1,0 +1,132 @@
+/**
+ * The mark in a key's label: what lets a create be found again on a backend that knows nothing of operations.
+ *
+ * Every backend has one free-text field that its own users see. Keyfold writes the human name there and, after a space,
+ * a mark of 30 characters: `kf1-`, then in base64url the fingerprint of the operation (8), the nonce of the attempt (8),
+ * the fingerprint of the tenant (4) and a keyed check (6). A name without a mark is somebody else's and is left alone.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as crypto from "./internal/crypto.ts"
+import type { OperationId } from "./OperationId.ts"
+
+/**
+ * The length of a mark in characters; a name before it costs a space more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const markLength = 30
+
+/**
+ * Holds what a mark says. Nothing of it is a secret.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Mark {
+  readonly operation: string
+  readonly nonce: string
+  readonly tenant: string
+  readonly check: string
+}
+
+/**
+ * Holds a label taken apart: the human name, and the mark where the label has one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Label {
+  readonly name: string | undefined
+  readonly mark: Mark | undefined
+}
+
+const pattern = /^(?:(.+) )?kf1-([\w-]{8})([\w-]{8})([\w-]{4})([\w-]{6})$/su
+
+/**
+ * Takes a label apart by its form alone, without a key: what to show to people. A label without a mark is a plain name.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const read = (label: string): Label => {
+  const match = pattern.exec(label)
+  if (match === null) return { name: label, mark: undefined }
+  const [, name, operation = "", nonce = "", tenant = "", check = ""] = match
+  return { name, mark: { operation, nonce, tenant, check } }
+}
+
+/**
+ * Says whose marks a codec writes and trusts. Stores with the same `secret`, backend and tenant trust each other's.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface CodecOptions {
+  readonly secret: Redacted.Redacted<string> | Uint8Array<ArrayBuffer>
+  readonly backend: string
+  readonly tenant: string | undefined
+}
+
+/**
+ * Writes marks and tells genuine ones from copies and forgeries.
+ *
+ * - `fingerprint` names an operation without giving its id away.
+ * - `write` makes the label of one attempt.
+ * - `trusted` returns the mark of a label that this codec's secret wrote for this backend, tenant and very name, and
+ *   undefined for any other. Act on a key only after asking it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Codec {
+  readonly fingerprint: (operationId: OperationId) => Effect.Effect<string>
+  readonly write: (name: string | undefined, operationId: OperationId, nonce: string) => Effect.Effect<string>
+  readonly trusted: (label: string) => Effect.Effect<Mark | undefined>
+}
+
+/**
+ * Draws the nonce of one attempt: 48 random bits from Web Crypto as 8 base64url characters.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const nonce: Effect.Effect<string> = Effect.sync(() => crypto.randomText(6))
+
+/**
+ * Makes the codec of one store.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function* (options: CodecOptions): Effect.fn.Return<Codec> {
+  const { backend, secret, tenant } = options
+  const material = Redacted.isRedacted(secret) ? new TextEncoder().encode(Redacted.value(secret)) : secret
+  const key = yield* Effect.promise(() => crypto.hmacKey(material))
+  const sign = (purpose: string, parts: ReadonlyArray<string | null>, length: number) =>
+    Effect.map(
+      Effect.promise(() => crypto.hmac(key, JSON.stringify([`keyfold label 1 ${purpose}`, backend, ...parts]))),
+      (mac) => crypto.toBase64Url(mac).slice(0, length)
+    )
+  const tenantMark = yield* sign("tenant", [tenant ?? null], 4)
+  const fingerprint = (operationId: OperationId) => sign("operation", [operationId], 8)
+  // The name is signed too, so that a mark means nothing on any other label.
+  const check = (name: string | undefined, operation: string, nonce: string) =>
+    sign("check", [tenant ?? null, operation, nonce, name ?? null], 6)
+  return {
+    fingerprint,
+    write: Effect.fnUntraced(function* (name, operationId, nonce) {
+      const operation = yield* fingerprint(operationId)
+      const mark = `kf1-${operation}${nonce}${tenantMark}${yield* check(name, operation, nonce)}`
+      return name === undefined ? mark : `${name} ${mark}`
+    }),
+    trusted: Effect.fnUntraced(function* (label) {
+      const { mark, name } = read(label)
+      if (mark === undefined || mark.tenant !== tenantMark) return undefined
+      return (yield* check(name, mark.operation, mark.nonce)) === mark.check ? mark : undefined
+    })
+  }
+})
