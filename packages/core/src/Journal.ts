@@ -262,6 +262,7 @@ export type Verified =
  * - `attempt` notes the next attempt and extends the lease; `minted` and `delivered` note how far it got; `abandon` ends
  *   it. Each answers false, and writes nothing, where the lease was lost to another sender.
  * - `minted` extends the lease by `lasting`, the time the delivery may take.
+ * - `now` is the time by the journal's own clock, in epoch milliseconds.
  * - `find`, `operations` and `entries` read. `verify` checks a store's chain; with `head`, a digest kept from an earlier
  *   check, it also notices a chain that was cut off at its end.
  * - `secret` is what marks in labels are keyed with where the store names no secret of its own.
@@ -281,6 +282,7 @@ export interface Journal {
   ) => Effect.Effect<boolean, JournalError>
   readonly delivered: (lease: Lease, nonce: string, key: KeyRef) => Effect.Effect<boolean, JournalError>
   readonly abandon: (lease: Lease) => Effect.Effect<boolean, JournalError>
+  readonly now: Effect.Effect<number, JournalError>
   readonly find: (address: Address) => Effect.Effect<OperationRecord | undefined, JournalError>
   readonly operations: Storage["operations"]
   readonly entries: Storage["entries"]
@@ -311,12 +313,9 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Journal> {
   const key = yield* Effect.promise(() => crypto.hmacKey(new TextEncoder().encode(Redacted.value(secret))))
   const digest = chain.digestWith(key)
-  const one = (address: Address) =>
-    Effect.map(
-      storage.transact(address, ({ operation }) =>
-        Effect.succeed({ entries: [], operation: undefined, answer: { operation } })
-      ),
-      ({ operation }) => operation
+  const peek = <A>(address: Address, answer: (snapshot: Snapshot) => A) =>
+    storage.transact(address, (snapshot) =>
+      Effect.succeed({ entries: [], operation: undefined, answer: answer(snapshot) })
     )
   return {
     secret,
@@ -325,7 +324,8 @@ export const make = Effect.fnUntraced(function* (
     minted: (held, nonce, ref, lasting) => storage.transact(held, lease.minted(digest, held, nonce, ref, lasting)),
     delivered: (held, nonce, ref) => storage.transact(held, lease.delivered(digest, held, nonce, ref)),
     abandon: (held) => storage.transact(held, lease.abandon(digest, held)),
-    find: one,
+    now: peek({ store: "", operationId: OperationId.make("now") }, ({ now }) => now),
+    find: (address) => peek(address, ({ operation }) => operation),
     operations: storage.operations,
     entries: storage.entries,
     stores: storage.stores,

@@ -15,19 +15,26 @@ import type { ApiKey, IssuedKey, KeyRef, Revocation } from "./ApiKey.ts"
 import { unmet, type Capabilities, type Requirements } from "./Capabilities.ts"
 import { ConfigurationError } from "./ConfigurationError.ts"
 import type { Driver } from "./Driver.ts"
-import { makeCalls, type Store } from "./internal/calls.ts"
+import { makeCalls, revokeNow, type Store } from "./internal/calls.ts"
 import { makeCreate } from "./internal/create.ts"
+import * as crypto from "./internal/crypto.ts"
 import * as cursor from "./internal/cursor.ts"
 import { getFromDriver, getFromList } from "./internal/derive.ts"
 import { makeListing } from "./internal/listing.ts"
+import * as finders from "./internal/finder.ts"
 import * as recent from "./internal/recent.ts"
+import * as reconcile from "./internal/reconcile.ts"
+import { makeRecovery } from "./internal/recover.ts"
 import { mapScopes } from "./internal/spec.ts"
+import { Journal } from "./Journal.ts"
 import type { Filter, Page, PageRequest } from "./KeyList.ts"
 import type { KeySpec } from "./KeySpec.ts"
 import type { KeyStoreError } from "./KeyStoreError.ts"
 import type { KeyUsage } from "./KeyUsage.ts"
+import * as Label from "./Label.ts"
 import type { OperationId } from "./OperationId.ts"
-import type { RequestBudget } from "./RequestBudget.ts"
+import type { RecoverOptions, Recovery, Sweep, SweepOptions } from "./Recovery.ts"
+import * as RequestBudget from "./RequestBudget.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 import type { Verification } from "./Verification.ts"
 
@@ -71,7 +78,7 @@ export interface StoreOptions {
   readonly require?: Requirements
   readonly cursorSecret?: Redacted.Redacted<string>
   readonly labelSecret?: Redacted.Redacted<string>
-  readonly budget?: RequestBudget
+  readonly budget?: RequestBudget.RequestBudget
 }
 
 /**
@@ -80,8 +87,10 @@ export interface StoreOptions {
  * Every operation exists on every store and fails with `KeyStoreError` and nothing else. What the backend cannot do
  * fails `Unsupported` before anything is sent.
  *
- * - `create` returns the key with its secret, once. It is retried only where the backend provably did nothing; an
- *   outcome that cannot be settled is `OutcomeUnknown`, never a second key.
+ * - `create` returns the key with its secret, once. Where an answer is lost, the key it may have made is found by its
+ *   mark, revoked, and made anew; an outcome that cannot be settled in time is `OutcomeUnknown`, never a second key.
+ * - `recover` tells what became of one create, and `sweepOrphans` finds keys that nobody holds; with a journal both
+ *   finish what a dead process left.
  * - `get` finds one key, or fails `NotFound`.
  * - `list` streams keys to the end and stops requesting when its consumer stops; `listPage` serves stateless callers.
  * - `revoke` withdraws a key for good and says how long its secret may still be accepted. Revoking twice
@@ -107,6 +116,8 @@ export class KeyStore extends Context.Service<
     readonly revoke: (ref: KeyRef) => Effect.Effect<Revocation, KeyStoreError>
     readonly usage: (ref: KeyRef) => Effect.Effect<KeyUsage, KeyStoreError>
     readonly verify: (secret: Redacted.Redacted<string>) => Effect.Effect<Verification, KeyStoreError>
+    readonly recover: (operationId: OperationId, options?: RecoverOptions) => Effect.Effect<Recovery, KeyStoreError>
+    readonly sweepOrphans: (options?: SweepOptions) => Effect.Effect<Sweep, KeyStoreError>
     readonly identify: (secret: Redacted.Redacted<string>) => Option.Option<KeyRef>
   }
 >()("@keyfold/core/KeyStore") {}
@@ -193,12 +204,43 @@ export const check = (backend: Backend, options: StoreOptions): ReadonlyArray<Co
   )
 }
 
+const makeStore = Effect.fnUntraced(function* (
+  name: string,
+  driver: Driver,
+  options: StoreOptions
+): Effect.fn.Return<Store, never, Scope.Scope> {
+  const { backend } = driver
+  const engine = { policy: yield* RetryPolicy, budget: options.budget ?? RequestBudget.unlimited() }
+  const reading = {
+    driver,
+    engine,
+    recent: recent.make(driver.capabilities.consistency.visibility),
+    ...(driver.get === undefined ? getFromList(driver, engine) : getFromDriver(driver.get, engine))
+  }
+  const journal = yield* Journal
+  const secret = options.labelSecret ?? journal?.secret ?? crypto.randomBytes(32)
+  const codec = yield* Label.make({ secret, backend, tenant: options.tenant })
+  const finder = finders.make(driver, engine, codec)
+  const revoke = (ref: KeyRef) => revokeNow(reading, ref)
+  return {
+    ...reading,
+    name,
+    options,
+    codec,
+    journal,
+    finder,
+    reconciler: yield* reconcile.make({ driver, finder, name, revoke }),
+    cursors: yield* cursor.make({ store: name, backend, tenant: options.tenant }, options.cursorSecret)
+  }
+})
+
 /**
  * Builds a store from a driver.
  *
  * It adds what every backend needs: input checks and capability guards before any request, store defaults and scope
- * maps, retries, derived operations, authenticated cursors, settled statuses and spans `KeyStore.<operation>`. The
- * scope owns what outlives a call. Fails with the first `ConfigurationError` that `check` finds.
+ * maps, retries, safe creates, derived operations, authenticated cursors, settled statuses and spans
+ * `KeyStore.<operation>`. The scope owns what outlives a call: closing it waits up to 10 seconds for creates whose
+ * outcome is being settled. Fails with the first `ConfigurationError` that `check` finds.
  *
  * @category constructors
  * @since 0.1.0
@@ -210,24 +252,18 @@ export const make = Effect.fnUntraced(function* (
   const [mistake] = check(whole, options)
   if (mistake !== undefined) return yield* mistake
   const driver = options.tenant === undefined ? whole : (whole.partition?.(options.tenant) ?? whole)
-  const name = options.store ?? driver.backend
-  const binding = { store: name, backend: driver.backend, tenant: options.tenant }
-  const policy = yield* RetryPolicy
-  const store: Store = {
-    name,
-    driver,
-    options,
-    policy,
-    recent: recent.make(driver.capabilities.consistency.visibility),
-    cursors: yield* cursor.make(binding, options.cursorSecret),
-    ...(driver.get === undefined ? getFromList(driver, policy) : getFromDriver(driver.get, policy))
-  }
+  const store = yield* makeStore(options.store ?? driver.backend, driver, options)
   return KeyStore.of({
-    store: name,
+    store: store.name,
     backend: driver.backend,
     tenant: Option.fromUndefinedOr(options.tenant),
-    capabilities: driver.capabilities,
+    get capabilities() {
+      return store.finder.survival() === "lost"
+        ? { ...driver.capabilities, createSafety: "none" as const }
+        : driver.capabilities
+    },
     create: makeCreate(store),
+    ...makeRecovery(store),
     ...makeListing(store),
     ...makeCalls(store)
   })

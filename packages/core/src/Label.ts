@@ -9,6 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type * as Schema from "effect/Schema"
 import * as crypto from "./internal/crypto.ts"
 import type { OperationId } from "./OperationId.ts"
 
@@ -86,6 +87,8 @@ export interface Codec {
   readonly fingerprint: (operationId: OperationId) => Effect.Effect<string>
   readonly write: (name: string | undefined, operationId: OperationId, nonce: string) => Effect.Effect<string>
   readonly trusted: (label: string) => Effect.Effect<Mark | undefined>
+  /** Digests anything that JSON can hold, keyed, so that it can be compared later and not be guessed. */
+  readonly digest: (value: Schema.Json) => Effect.Effect<string>
 }
 
 /**
@@ -118,6 +121,7 @@ export const make = Effect.fnUntraced(function* (options: CodecOptions): Effect.
     sign("check", [tenant ?? null, operation, nonce, name ?? null], 6)
   return {
     fingerprint,
+    digest: (value) => sign("digest", [JSON.stringify(value)], 22),
     write: Effect.fnUntraced(function* (name, operationId, nonce) {
       const operation = yield* fingerprint(operationId)
       const mark = `kf1-${operation}${nonce}${tenantMark}${yield* check(name, operation, nonce)}`

@@ -14,11 +14,19 @@ import * as Redacted from "effect/Redacted"
 import { KeyId, settleStatus, type ApiKey, type IssuedKey, type KeyRef, type Revocation } from "./ApiKey.ts"
 import { promised, type Capabilities } from "./Capabilities.ts"
 import type { ConfigurationError } from "./ConfigurationError.ts"
-import { DriverError, type CreateRequest, type Driver, type DriverPage, type PageRequest } from "./Driver.ts"
+import {
+  DriverError,
+  type CreateRequest,
+  type Driver,
+  type DriverPage,
+  type FoundOperation,
+  type PageRequest
+} from "./Driver.ts"
 import * as crypto from "./internal/crypto.ts"
 import * as KeyStore from "./KeyStore.ts"
 import { Conflict, NotFound } from "./KeyStoreError.ts"
 import type { KeyUsage } from "./KeyUsage.ts"
+import type { OperationId } from "./OperationId.ts"
 import type { Verification } from "./Verification.ts"
 
 /**
@@ -60,11 +68,15 @@ interface Entry {
   readonly digest: Uint8Array
   readonly accepted: number
   readonly refused: number
+  /** Counts the keys of a shelf in the order of their creation. */
+  readonly serial: number
 }
 
 interface Shelf {
+  created: number
   readonly entries: Map<string, Entry>
-  readonly operations: Map<string, string>
+  /** The key of each operation, and the nonce of the attempt that made it. */
+  readonly operations: Map<string, { readonly id: string; readonly nonce: string }>
 }
 
 const secretPattern = /^mem_([A-Za-z0-9_-]{12})\.[A-Za-z0-9_-]{43}$/
@@ -90,8 +102,11 @@ const create = Effect.fnUntraced(function* (
   const createdAt = yield* DateTime.now
   const existing = shelf.operations.get(request.operationId)
   if (existing !== undefined) {
-    const reason = new Conflict({ existing: { id: KeyId.make(existing) } })
-    return yield* new DriverError({ reason, sent: "maybe" })
+    if (existing.nonce !== request.nonce && !request.supersedes.includes(existing.nonce)) {
+      const reason = new Conflict({ existing: { id: KeyId.make(existing.id) } })
+      return yield* new DriverError({ reason, sent: "maybe" })
+    }
+    shelf.entries.delete(existing.id)
   }
   const { expiresAt, name, owner } = request
   const key: ApiKey = {
@@ -106,27 +121,34 @@ const create = Effect.fnUntraced(function* (
     tags: request.tags,
     provider: {}
   }
-  shelf.operations.set(request.operationId, id)
-  shelf.entries.set(id, { key, digest, accepted: 0, refused: 0 })
+  shelf.operations.set(request.operationId, { id, nonce: request.nonce })
+  shelf.created += 1
+  shelf.entries.set(id, { key, digest, accepted: 0, refused: 0, serial: shelf.created })
   return { key, secret: Redacted.make(secret, { label: "secret" }) }
 })
 
+const findOperation = (shelf: Shelf, operationId: OperationId): FoundOperation | undefined => {
+  const operation = shelf.operations.get(operationId)
+  const entry = operation === undefined ? undefined : shelf.entries.get(operation.id)
+  return operation === undefined || entry === undefined ? undefined : { key: entry.key, nonce: operation.nonce }
+}
+
 const page = Effect.fnUntraced(function* (shelf: Shelf, request: PageRequest): Effect.fn.Return<DriverPage> {
   const now = yield* DateTime.now
-  const position = request.position
-  const keys: Array<ApiKey> = []
-  // Insertion order is creation order; the position is the id of the last key of the page before.
-  let started = position === undefined
-  for (const { key } of shelf.entries.values()) {
+  // A replaced key leaves no gap: the position is the number of the last key of the page before, not its id.
+  const after = Number(request.position ?? 0)
+  const found: Array<Entry> = []
+  for (const entry of shelf.entries.values()) {
+    const { key, serial } = entry
     const { status } = settleStatus(key, now)
     const matches = request.statuses.includes(status) && (request.owner === undefined || key.owner === request.owner)
-    if (started && matches) keys.push(key)
-    if (keys.length > request.limit) break
-    if (key.id === position) started = true
+    if (serial > after && matches) found.push(entry)
+    if (found.length > request.limit) break
   }
-  const shown = keys.slice(0, request.limit)
+  const shown = found.slice(0, request.limit)
+  const keys = shown.map(({ key }) => key)
   const last = shown.at(-1)
-  return last !== undefined && keys.length > request.limit ? { keys: shown, next: last.id } : { keys: shown }
+  return last !== undefined && found.length > request.limit ? { keys, next: String(last.serial) } : { keys }
 })
 
 const revoke = Effect.fnUntraced(function* (shelf: Shelf, ref: KeyRef): Effect.fn.Return<Revocation, DriverError> {
@@ -179,13 +201,14 @@ const usage = (entry: Entry): KeyUsage => ({
 export const make = (): Driver => {
   const shelves = new Map<string, Shelf>()
   const view = (tenant: string): Driver => {
-    const shelf = shelves.get(tenant) ?? { entries: new Map(), operations: new Map() }
+    const shelf = shelves.get(tenant) ?? { created: 0, entries: new Map(), operations: new Map() }
     shelves.set(tenant, shelf)
     return {
       backend: "memory",
       capabilities,
       defaultScopes: [],
       create: (request) => create(shelf, request),
+      findOperation: (operationId) => Effect.sync(() => findOperation(shelf, operationId)),
       get: (ref) => Effect.map(find(shelf, ref), (entry) => entry.key),
       list: { kind: "pages", page: (request) => page(shelf, request) },
       revoke: (ref) => revoke(shelf, ref),

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { CreateRequest, Driver } from "@keyfold/core/Driver"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import { OperationId } from "@keyfold/core/OperationId"
@@ -138,6 +139,84 @@ describe("a store over the memory driver: create and get", () => {
       assert.strictEqual((yield* acme.get(key)).status, "active")
       const again = yield* KeyStore.make(partition("acme"))
       assert.deepStrictEqual(yield* idsOf(again.list()), [key.id])
+    })
+  )
+})
+
+const request = (changes: Partial<CreateRequest>): CreateRequest => ({
+  operationId: OperationId.make("deploy-1"),
+  nonce: "first",
+  supersedes: [],
+  name: undefined,
+  label: undefined,
+  owner: undefined,
+  scopes: [],
+  expiresAt: undefined,
+  tags: {},
+  provider: {},
+  ...changes
+})
+
+const operation = (driver: Driver, operationId = OperationId.make("deploy-1")) =>
+  driver.findOperation?.(operationId) ?? Effect.die("no findOperation")
+
+describe("the memory driver's operations", () => {
+  it.effect("a key is found by the operation that made it, revoked too, and an unknown operation has none", () =>
+    Effect.gen(function* () {
+      const driver = MemoryDriver.make()
+      const { key } = yield* driver.create(request({ nonce: "first" }))
+      assert.deepStrictEqual(yield* operation(driver), { key, nonce: "first" })
+      yield* driver.revoke(key)
+      assert.strictEqual((yield* operation(driver))?.key.status, "revoked")
+      assert.isUndefined(yield* operation(driver, OperationId.make("deploy-2")))
+      const other = driver.partition?.("acme") ?? driver
+      assert.isUndefined(yield* operation(other))
+    })
+  )
+
+  it.effect("an attempt replaces the key of an attempt it supersedes, and its own, in place", () =>
+    Effect.gen(function* () {
+      const driver = MemoryDriver.make()
+      const store = yield* KeyStore.make(driver)
+      const first = yield* driver.create(request({ nonce: "first", owner: "ada" }))
+      const second = yield* driver.create(request({ nonce: "second", supersedes: ["zeroth", "first"] }))
+      assert.deepStrictEqual(yield* operation(driver), { key: second.key, nonce: "second" })
+      assert.deepStrictEqual(yield* idsOf(store.list()), [second.key.id])
+      assert.deepStrictEqual(yield* store.verify(first.secret), { valid: false, reason: "unknown" })
+      yield* store.revoke(second.key)
+      const third = yield* driver.create(request({ nonce: "second" }))
+      assert.strictEqual((yield* operation(driver))?.key.status, "active")
+      assert.isTrue((yield* store.verify(third.secret)).valid)
+      assertReason(yield* Effect.flip(store.get(second.key)), "NotFound")
+    })
+  )
+
+  it.effect("a key of any other attempt is Conflict and stays", () =>
+    Effect.gen(function* () {
+      const driver = MemoryDriver.make()
+      const { key } = yield* driver.create(request({ nonce: "first" }))
+      const error = yield* Effect.flip(driver.create(request({ nonce: "second", supersedes: ["third"] })))
+      const existing = error.reason._tag === "Conflict" ? error.reason.existing : undefined
+      assert.deepStrictEqual(existing, { id: key.id })
+      assert.deepStrictEqual(yield* operation(driver), { key, nonce: "first" })
+    })
+  )
+
+  it.effect("a listing goes on where the last key it showed has been replaced meanwhile", () =>
+    Effect.gen(function* () {
+      const driver = MemoryDriver.make()
+      const operationId = OperationId.make("deploy-2")
+      const page = (position: string | undefined) =>
+        driver.list.kind === "pages"
+          ? driver.list.page({ owner: undefined, statuses: ["active"], limit: 1, position })
+          : Effect.die("expected native pages")
+      yield* driver.create(request({}))
+      const last = yield* driver.create(request({ operationId }))
+      const first = yield* page(undefined)
+      const replaced = yield* driver.create(request({ nonce: "second", supersedes: ["first"] }))
+      const second = yield* page(first.next)
+      assert.deepStrictEqual(second.keys, [last.key])
+      assert.deepStrictEqual((yield* page(second.next)).keys, [replaced.key])
     })
   )
 })

@@ -19,7 +19,8 @@ import { makeTable, type Row, type Table } from "./internal/arthur/table.ts"
 import { readUuid } from "./internal/arthur/validation.ts"
 import { makeWorkers } from "./internal/arthur/workers.ts"
 import { makeClock } from "./internal/clock.ts"
-import { makeEngine, makeLag } from "./internal/engine.ts"
+import { makeEngine } from "./internal/engine.ts"
+import { makeLag } from "./internal/lag.ts"
 import { jwtText, urlSafeToken } from "./internal/tokens.ts"
 
 /**
@@ -87,6 +88,8 @@ export interface Options {
   readonly clock?: () => number
   /** Default: visibility 0, revocation 0, authentication 10,000 ms. */
   readonly lag?: Partial<Lag>
+  /** How many of the newest requests the log keeps; with 0 none is kept, nor masked. Default 10,000. */
+  readonly log?: number
   /** The limit of active keys over all organizations. Default 1,000. */
   readonly maxApiKeys?: number
   /** The server's time zone as minutes east of UTC. Default 0. */
@@ -258,7 +261,7 @@ export const make = (options: Options = {}): ArthurEmulator => {
   let switches: Switches = { ...defaultSwitches, ...options.switches }
   const clock = makeClock(options.clock ?? Date.now)
   const lag = makeLag({ visibility: 0, revocation: 0, authentication: 10_000, ...options.lag })
-  let processStart = clock.now()
+  let processStart = clock.wall()
   const table = makeTable(clock, lag.get)
   const workers = makeWorkers(clock, table, lag.get, requireWhole("workers", options.workers ?? 1, 1))
   const backend = makeServer({
@@ -271,7 +274,7 @@ export const make = (options: Options = {}): ArthurEmulator => {
     serverOffsetMinutes: requireOffset(options.serverOffsetMinutes ?? 0),
     processStart: () => processStart
   })
-  const engine = makeEngine({ clock, lag, credentialHeaders, secretShapes: [keyShape], backend })
+  const engine = makeEngine({ clock, lag, log: options.log, credentialHeaders, secretShapes: [keyShape], backend })
   return {
     ...engine,
     get lag() {
@@ -286,7 +289,7 @@ export const make = (options: Options = {}): ArthurEmulator => {
     },
     accepts: (secret) => workers.use(secret) !== undefined,
     restart: () => {
-      processStart = clock.now()
+      processStart = clock.wall()
       workers.restart()
     }
   }

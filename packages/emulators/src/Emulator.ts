@@ -10,14 +10,21 @@
 /**
  * Tells and moves an emulator's time.
  *
+ * Lags and delays are measured on `now`. What the server writes on the wire or checks against it (creation times, expiry,
+ * `Date`) is read from `wall`.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Clock {
   /** Emulator time in epoch milliseconds: the base clock plus everything advanced so far. */
   readonly now: () => number
+  /** What the server's own clock shows: emulator time, off by the skew. */
+  readonly wall: () => number
   /** Moves emulator time forward and wakes every delayed answer that falls due. Never moves backwards. */
   readonly advance: (milliseconds: number) => void
+  /** Sets the server's own clock off by that much from now on, in either direction; 0 sets it right. */
+  readonly skew: (milliseconds: number) => void
 }
 
 /**
@@ -60,21 +67,24 @@ export interface SeenRequest {
   readonly caller?: string
   /** Whether the backend's own handler ran. */
   readonly handled: boolean
+  /** The ids of the keys this request created, oldest first; absent when it created none, two after two deliveries. */
+  readonly created?: ReadonlyArray<string>
   /** The status the client was answered; absent when it got no answer. */
   readonly status?: number
   readonly outcome: Outcome
 }
 
 /**
- * How a request ended for the client: `answered`, one of the network failures, `aborted` by its signal, or `pending`.
+ * How a request ended for the client: `answered`, `cut` after its status and within its body, one of the network failures,
+ * `aborted` by its signal, or `pending`.
  *
  * @category models
  * @since 0.1.0
  */
-export type Outcome = "pending" | "answered" | "refused" | "reset" | "timeout" | "failed" | "aborted"
+export type Outcome = "pending" | "answered" | "cut" | "refused" | "reset" | "timeout" | "failed" | "aborted"
 
 /**
- * Holds the requests seen, in order of arrival. Keeps the newest 10,000.
+ * Holds the requests seen, in order of arrival. Keeps the newest 10,000, or as many as the emulator's `log` option says.
  *
  * @category models
  * @since 0.1.0
@@ -82,14 +92,14 @@ export type Outcome = "pending" | "answered" | "refused" | "reset" | "timeout" |
 export interface RequestLog {
   /** A copy of the log as it is now. */
   readonly all: ReadonlyArray<SeenRequest>
-  /** Counts the requests seen, of one operation or of all. */
+  /** Counts the requests kept, of one operation or of all. */
   readonly count: (operation?: string) => number
   /** Forgets every request seen so far. */
   readonly clear: () => void
 }
 
 /**
- * Answers in place of the backend: the handler does not run.
+ * Answers in place of the backend.
  *
  * @category models
  * @since 0.1.0
@@ -104,7 +114,7 @@ export interface StatusFailure {
 }
 
 /**
- * Fails on the network: the handler does not run and `fetch` rejects with a `TypeError` as Node's does.
+ * Fails on the network: `fetch` rejects with a `TypeError` as Node's does.
  *
  * `cause.code` is `ECONNREFUSED` (nothing was sent), `ECONNRESET` (after sending), or `UND_ERR_HEADERS_TIMEOUT` (after
  * sending; rejected at once, not after the real time-out).
@@ -117,7 +127,7 @@ export interface NetworkFailure {
 }
 
 /**
- * Any failure that keeps the backend's handler from running.
+ * Any failure that takes the place of the backend's own answer.
  *
  * @category models
  * @since 0.1.0
@@ -135,6 +145,31 @@ export interface Target {
   readonly count?: number
   /** Only requests of this operation. Default: any request. */
   readonly operation?: string
+}
+
+/**
+ * Selects requests, and says whether the handler runs before the failure.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface FailTarget extends Target {
+  /** Default `false`. `true` is refused for a refused connection, over which nothing can arrive. */
+  readonly commit?: boolean
+}
+
+/**
+ * Selects requests, and says what the client gets of two deliveries.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface DuplicateTarget extends Target {
+  /**
+   * `first` answers at once, `second` when the second delivery was handled, `none` resets the connection after the first.
+   * Default `first`.
+   */
+  readonly answer?: "first" | "second" | "none"
 }
 
 /**
@@ -195,6 +230,66 @@ export interface Exchange {
 export type Answer = (exchange: Exchange) => Response | Promise<Response>
 
 /**
+ * Describes one thing that can happen to a request, as the control of the same name does it; `hang` and `fail` say whether
+ * the handler runs, `delay` says when.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Fault =
+  | { readonly kind: "fail"; readonly failure: Failure; readonly commit: boolean }
+  | { readonly kind: "lose" }
+  | { readonly kind: "abandon"; readonly milliseconds: number }
+  | { readonly kind: "delay"; readonly milliseconds: number; readonly commit: "before" | "after" }
+  | { readonly kind: "hang"; readonly commit: boolean }
+  | { readonly kind: "cut" }
+  | { readonly kind: "trickle"; readonly milliseconds: number }
+  | { readonly kind: "garble"; readonly garbling: Garbling }
+  | { readonly kind: "duplicate"; readonly milliseconds: number; readonly answer: "first" | "second" | "none" }
+  | { readonly kind: "stale"; readonly milliseconds: number }
+  | { readonly kind: "skew"; readonly milliseconds: number }
+
+/**
+ * Describes a request that has just arrived.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ArrivedRequest {
+  /** As in the log. */
+  readonly sequence: number
+  /** What the server's own clock shows, in epoch milliseconds. */
+  readonly time: number
+  /** The operation that method and path name; absent when they name none. */
+  readonly operation?: string
+}
+
+/**
+ * Describes one run of the backend's handler, whenever it happened.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HandlerRun {
+  readonly status: number
+  /** The id of the key it created; absent when it created none. */
+  readonly created?: string
+}
+
+/**
+ * Chooses a fault for each coming request, and may be told what the handler did; `Faults.plan` makes one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FaultSource {
+  /** Called as each request arrives; undefined leaves it alone. */
+  readonly next: (
+    request: ArrivedRequest
+  ) => { readonly fault: Fault; readonly onHandled?: (run: HandlerRun) => void } | undefined
+}
+
+/**
  * Describes one key as it truly is, without its secret and without any lag.
  *
  * @category models
@@ -213,7 +308,8 @@ export interface StoredKey {
 /**
  * A stateful, wire-faithful stand-in for one backend.
  *
- * Interventions queue up: each request takes the oldest one that matches it, and at most one delay besides.
+ * Interventions queue up: each request takes the oldest one that matches it, and at most one delay besides. A request that
+ * takes nothing is offered to the fault source, when there is one.
  *
  * @category models
  * @since 0.1.0
@@ -232,20 +328,40 @@ export interface Emulator<Seed, Key extends StoredKey> {
   readonly lag: Lag
   /** Changes the lag from now on, also for what was committed before. */
   readonly setLag: (lag: Partial<Lag>) => void
-  /** Fails the next request without running its handler. */
-  readonly failNext: (failure: Failure, target?: Target) => void
+  /** Fails the next request, without running its handler unless told to. */
+  readonly failNext: (failure: Failure, target?: FailTarget) => void
   /** Runs the next request's handler, then resets the connection instead of answering. */
   readonly loseNextResponse: (target?: Target) => void
+  /** Resets the connection of the next request at once, and runs its handler that much later. */
+  readonly abandonNext: (milliseconds: number, target?: Target) => void
   /** Answers the next request late: when that much real time has passed or `clock.advance` has covered it. */
   readonly delayNext: (milliseconds: number, target?: DelayTarget) => void
   /** Never answers the next request; it ends only when its signal aborts. */
   readonly hangNext: (target?: HangTarget) => void
   /** Runs the next request's handler, then answers 200 with a body that cannot be decoded. */
   readonly garbleNext: (garbling: Garbling, target?: Target) => void
+  /**
+   * Runs the next request's handler, answers status, headers and the first half of the body, then breaks the connection.
+   * An answer without a body is lost as a whole.
+   */
+  readonly cutNext: (target?: Target) => void
+  /**
+   * Runs the next request's handler and answers status and headers at once; the body arrives in up to eight pieces, the
+   * last when that much time has passed.
+   */
+  readonly trickleNext: (milliseconds: number, target?: Target) => void
+  /** Delivers the next request twice: the handler runs on arrival, and again that much later (0 is at once). */
+  readonly duplicateNext: (milliseconds: number, target?: DuplicateTarget) => void
+  /** Serves the next request's reads from the state as of that long ago; a longer lag in force stays. */
+  readonly staleNext: (milliseconds: number, target?: Target) => void
+  /** Handles the next request with the server's own clock off by that much more, in either direction. */
+  readonly skewNext: (milliseconds: number, target?: Target) => void
   /** Lets the caller answer the next request. */
   readonly answerNext: (answer: Answer, target?: Target) => void
   /** Drops every intervention that has not been used up. */
   readonly clearInterventions: () => void
+  /** Lets a source choose faults for every request that no queued intervention takes, from now on; undefined ends that. */
+  readonly setFaults: (source: FaultSource | undefined) => void
   /** Puts keys into the state, already visible to every read, and gives them as stored. */
   readonly seed: (...keys: ReadonlyArray<Seed>) => ReadonlyArray<Key>
   /** Gives the true state in order of creation, without secrets. */

@@ -12,7 +12,8 @@
  */
 import type { Emulator, Lag, StoredKey } from "./Emulator.ts"
 import { makeClock, type WaitingClock } from "./internal/clock.ts"
-import { makeEngine, makeLag } from "./internal/engine.ts"
+import { makeEngine } from "./internal/engine.ts"
+import { makeLag } from "./internal/lag.ts"
 import { isKey, isUuid, keyOf, keyShape, tokenShape } from "./internal/occam/keys.ts"
 import { makeServer } from "./internal/occam/server.ts"
 import { makeSessions } from "./internal/occam/sessions.ts"
@@ -114,6 +115,8 @@ export interface Options {
   readonly clock?: () => number
   /** Default: 0 for all three. */
   readonly lag?: Partial<Lag>
+  /** How many of the newest requests the log keeps; with 0 none is kept, nor masked. Default 10,000. */
+  readonly log?: number
   /** How long an access token works, in seconds. Default 24 hours. */
   readonly accessTokenSeconds?: number
   /** How long a refresh token works, in seconds. Default 28 days. */
@@ -261,7 +264,7 @@ const insertSeed = (table: Table, clock: WaitingClock, seed: Seed, origin: Store
     email: requireEmail(email),
     name,
     secret: seed.value === undefined ? keyOf(crypto.randomUUID()) : requireKey("value", seed.value),
-    created: seed.created ?? clock.now(),
+    created: seed.created ?? clock.wall(),
     committedAt: -Infinity,
     origin,
     deleted,
@@ -354,7 +357,15 @@ export const make = (options: Options = {}): OccamEmulator => {
   for (const user of options.users ?? []) setUser(user)
   const backend = makeServer(world)
   const secretShapes = [keyShape, tokenShape]
-  const engine = makeEngine({ clock, lag, credentialHeaders, secretShapes, credentialFields, backend })
+  const engine = makeEngine({
+    clock,
+    lag,
+    log: options.log,
+    credentialHeaders,
+    secretShapes,
+    credentialFields,
+    backend
+  })
   return {
     ...engine,
     get lag() {

@@ -11,7 +11,8 @@
  */
 import type { Emulator, Lag, StoredKey } from "./Emulator.ts"
 import { makeClock, type WaitingClock } from "./internal/clock.ts"
-import { makeEngine, makeLag } from "./internal/engine.ts"
+import { makeEngine } from "./internal/engine.ts"
+import { makeLag } from "./internal/lag.ts"
 import { makeBuckets } from "./internal/whylabs/bucket.ts"
 import { generateKey, keyIdOf, keyShape, parseKey } from "./internal/whylabs/keys.ts"
 import { internalOrganization, makeIdentify } from "./internal/whylabs/security.ts"
@@ -122,6 +123,8 @@ export interface Options {
   readonly clock?: () => number
   /** Default: visibility 200 ms, revocation 200 ms, authentication 0. */
   readonly lag?: Partial<Lag>
+  /** How many of the newest requests the log keeps; with 0 none is kept, nor masked. Default 10,000. */
+  readonly log?: number
   /** Default: unlimited. */
   readonly rateLimit?: RateLimit
   readonly switches?: Partial<Switches>
@@ -243,7 +246,7 @@ const insertSeed = (table: Table, clock: WaitingClock, seed: Seed, origin: Store
     alias: seed.alias,
     scopes: seed.scopes,
     resourceId: seed.resourceId,
-    creationTime: seed.creationTime ?? clock.now(),
+    creationTime: seed.creationTime ?? clock.wall(),
     expirationTime: seed.expirationTime,
     lastUsedTime: seed.lastUsedTime,
     revoked: seed.revoked === "unset" ? undefined : (seed.revoked ?? false),
@@ -328,7 +331,7 @@ export const make = (options: Options = {}): WhyLabsEmulator => {
     identify: makeIdentify(table, clock, credentials),
     takeToken: makeBuckets(clock, options.rateLimit)
   })
-  const engine = makeEngine({ clock, lag, credentialHeaders, secretShapes: [keyShape], backend })
+  const engine = makeEngine({ clock, lag, log: options.log, credentialHeaders, secretShapes: [keyShape], backend })
   return {
     ...engine,
     get lag() {

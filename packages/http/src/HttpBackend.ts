@@ -13,7 +13,9 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { describeIssue } from "./internal/describeIssue.ts"
 import { reveal } from "./internal/reveal.ts"
+import { credentialOf, valuesOf } from "./internal/sent.ts"
 import { readFailure, toReason, type Refine } from "./HttpReason.ts"
+import { reveals } from "./Scrubber.ts"
 import { ConnectionOptions, Transport, type TransportRequest, type TransportResponse } from "./Transport.ts"
 
 /**
@@ -78,8 +80,11 @@ export type Parameters = ReadonlyArray<readonly [name: string, value: string | R
 /**
  * Describes one call. `segments` are encoded one by one; a trailing empty segment writes a trailing slash.
  *
- * `json` or `form` is the body. `authorize` replaces the backend's own, without its `renew`. `refine` goes before the backend's own, for statuses that mean something else
- * on this call.
+ * `json` or `form` is the body. `authorize` replaces the backend's own, without its `renew`. `refine` goes before the
+ * backend's own, for statuses that mean something else on this call.
+ *
+ * A server's refusal is shown without any value of the query, the form, the JSON body and the path. A segment of small
+ * letters and hyphens (`api-key`), or a version (`v1`), passes for a constant of the route.
  *
  * @category models
  * @since 0.1.0
@@ -181,15 +186,11 @@ const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
 const requestIdOf = (
   response: TransportResponse,
   name: string | undefined,
-  sent: TransportRequest["headers"]
+  credential: Credential
 ): string | undefined => {
   const value = name === undefined ? undefined : response.header(name)
   if (value === undefined || !/^[A-Za-z0-9._:-]{1,48}$/.test(value)) return undefined
-  // A token stands behind its scheme in the header; an echo would hold the token alone.
-  const isEcho = Object.values(sent).some(
-    (header) => Redacted.isRedacted(header) && value.includes(Redacted.value(header).split(" ").at(-1) ?? "")
-  )
-  return isEcho ? undefined : value
+  return reveals(value, credentialOf(credential)) ? undefined : value
 }
 
 /** Refuses what `fetch` would refuse with a message that quotes the credential. */
@@ -256,11 +257,11 @@ const prepare = ({ base, options }: Link, call: Call): Effect.Effect<Prepared, D
 const exchange = Effect.fnUntraced(function* (
   { base, options, transport }: Link,
   call: Call,
-  request: TransportRequest,
+  { credential, request }: Prepared,
   keepBody: boolean
 ): Effect.fn.Return<Answer, DriverError, Scope.Scope> {
   const response = yield* transport.execute(request)
-  const requestId = requestIdOf(response, options.requestIdHeader, request.headers)
+  const requestId = requestIdOf(response, options.requestIdHeader, credential)
   if (response.status >= 200 && response.status < 300) {
     return { text: keepBody ? yield* response.text() : "", requestId }
   }
@@ -268,7 +269,7 @@ const exchange = Effect.fnUntraced(function* (
   const text = yield* Effect.orElseSucceed(response.text(failureText), () => "")
   const failure = yield* readFailure(response.status, text, response.header("retry-after"))
   const refine: Refine = (found) => call.refine?.(found) ?? options.refine?.(found)
-  return yield* fail(toReason(failure, base.host, refine), requestId)
+  return yield* fail(toReason(failure, base.host, refine, valuesOf(call, credential)), requestId)
 })
 
 const once = (
@@ -282,10 +283,10 @@ const once = (
     let sent: DriverError["sent"] = "no"
     let used: Credential = {}
     return prepare(link, call).pipe(
-      Effect.flatMap(({ credential, request }) => {
+      Effect.flatMap((prepared) => {
         sent = "maybe"
-        used = credential
-        return exchange(link, call, request, keepBody)
+        used = prepared.credential
+        return exchange(link, call, prepared, keepBody)
       }),
       Effect.scoped,
       Effect.timeoutOrElse({

@@ -19,9 +19,11 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import { scrub } from "./Scrubber.ts"
 
 /**
- * Holds a failed answer while its reason is found. Nothing of it enters an error.
+ * Holds a failed answer while its reason is found. Nothing of it enters an error but `detail`, and that only scrubbed.
  *
  * `json` is undefined where the body is not JSON. `detail` is the server's sentence wherever the body has one: a string
  * `detail` or `message`, the first `msg` of an array `detail`, or a short plain text.
@@ -70,9 +72,27 @@ const detailOf = (text: string, json: unknown): string | undefined => {
 
 const longest = Duration.days(365)
 
-/** The three forms of RFC 9110: IMF-fixdate, RFC 850 and asctime. */
-const httpDate =
-  /^[A-Z][a-z]{2,8},? (\d{2}[ -][A-Z][a-z]{2}[ -](\d{4}|\d{2}) [\d:]{8} GMT|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/
+const weekday = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+const longWeekday = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+const month = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+const time = "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d"
+const year = "[1-9]\\d{3}"
+
+/** The three forms of RFC 9110, each with its day of the month: IMF-fixdate, RFC 850 and asctime. */
+const httpDates: ReadonlyArray<RegExp> = [
+  `${weekday}, (\\d\\d) ${month} ${year} ${time} GMT`,
+  `${longWeekday}, (\\d\\d)-${month}-\\d\\d ${time} GMT`,
+  `${weekday} ${month} ([ \\d]\\d) ${time} ${year}`
+].map((form) => new RegExp(`^${form}$`))
+
+/** Reads an HTTP date. Left to itself the parser would read "-5" as a date, and 31 June as 1 July. */
+const parseHttpDate = (text: string): DateTime.Utc | undefined => {
+  const day = httpDates.map((form) => form.exec(text)?.[1]).find((found) => found !== undefined)
+  const instant = day === undefined ? Option.none() : DateTime.make(text)
+  return Option.isSome(instant) && DateTime.toPartsUtc(instant.value).day === Number(day)
+    ? DateTime.toUtc(instant.value)
+    : undefined
+}
 
 /**
  * Reads a Retry-After header: whole seconds or an HTTP date, measured from `now` (epoch milliseconds).
@@ -85,12 +105,10 @@ const httpDate =
 export const parseRetryAfter = (value: string | undefined, now: number): Duration.Duration | undefined => {
   const text = value?.trim() ?? ""
   if (/^\d+$/.test(text)) return Duration.min(Duration.seconds(Number(text)), longest)
-  // Without this check the parser would read "-5" or "Sat 5" as a date.
-  if (!httpDate.test(text)) return undefined
-  const instant = DateTime.make(text)
-  return Option.isNone(instant)
+  const instant = parseHttpDate(text)
+  return instant === undefined
     ? undefined
-    : Duration.min(Duration.millis(Math.max(0, instant.value.epochMilliseconds - now)), longest)
+    : Duration.min(Duration.millis(Math.max(0, instant.epochMilliseconds - now)), longest)
 }
 
 /**
@@ -113,6 +131,25 @@ const redirected = (host: string): InvalidRequest =>
       "set baseUrl to the address it redirects to, with the right scheme, path and slashes"
   })
 
+/** The statuses that refuse what was asked for; any other refusal concerns the credential, the route or the server. */
+const refusesInput = (status: number): boolean =>
+  status === 400 || status === 405 || status === 406 || (status >= 410 && status <= 422)
+
+/** The server's own sentence, where anything is left of it that a person can read. */
+const sentenceOf = ({ detail, status }: HttpFailure, sent: Sent | undefined): string => {
+  if (sent === undefined || detail === undefined || !refusesInput(status)) return ""
+  const sentence = scrub(detail, sent)
+  return /\p{L}/u.test(sentence.replaceAll("<redacted>", "")) ? `: ${sentence}` : ""
+}
+
+/**
+ * Lists what a request held that its answer may echo: the credential and whatever the caller named.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Sent = Iterable<string | Redacted.Redacted<string>>
+
 /**
  * Finds the reason of a failed answer: the adapter's refinement first, then the table.
  *
@@ -120,10 +157,13 @@ const redirected = (host: string): InvalidRequest =>
  * `PermissionDenied`, 404 `NotFound`, 409 `Conflict`, 429 `RateLimited`, 408, 425 and 5xx `Unavailable`, any other
  * `InvalidRequest`. `host` is all of the URL that is ever shown.
  *
+ * With `sent` the `InvalidRequest` of 400, 405, 406 and 410 to 422 repeats what the server says, after `Scrubber.scrub`
+ * has taken out everything in `sent`. Nothing else of an answer is repeated.
+ *
  * @category combinators
  * @since 0.1.0
  */
-export const toReason = (failure: HttpFailure, host: string, refine?: Refine): Reason => {
+export const toReason = (failure: HttpFailure, host: string, refine?: Refine, sent?: Sent): Reason => {
   const { retryAfter, status } = failure
   const waiting = retryAfter === undefined ? {} : { retryAfter }
   // Browsers hide the status of a redirect that is not followed behind 0.
@@ -137,5 +177,6 @@ export const toReason = (failure: HttpFailure, host: string, refine?: Refine): R
   if (status === 409) return new Conflict({})
   if (status === 429) return new RateLimited(waiting)
   if (status === 408 || status === 425 || status >= 500) return new Unavailable({ status, ...waiting })
-  return new InvalidRequest({ problem: `the backend refused the request (status ${status})` })
+  const problem = `the backend refused the request (status ${status})${sentenceOf(failure, sent)}`
+  return new InvalidRequest({ problem })
 }

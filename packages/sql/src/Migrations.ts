@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { inTransaction } from "./internal/transaction.ts"
 
 const table = "keyfold_migrations"
 
@@ -56,8 +57,62 @@ const keys = Effect.gen(function* () {
   )`
 })
 
+const journalEntries = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // Only ever added to. A tenant that is absent is written as '', which is no tenant's name.
+  yield* sql`CREATE TABLE keyfold_journal_entries (
+    store TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    tenant TEXT NOT NULL,
+    operation_id TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    nonce TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    key_id TEXT,
+    key_owner TEXT,
+    previous TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (store, sequence)
+  )`
+  yield* sql`CREATE INDEX keyfold_journal_entries_by_operation
+    ON keyfold_journal_entries (store, tenant, operation_id, sequence)`
+})
+
+const journalOperations = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE keyfold_journal_operations (
+    store TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    operation_id TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    spec TEXT NOT NULL,
+    lease_until BIGINT NOT NULL,
+    nonces TEXT NOT NULL,
+    minted TEXT NOT NULL,
+    key_id TEXT,
+    key_owner TEXT,
+    PRIMARY KEY (store, tenant, operation_id)
+  )`
+  yield* sql`CREATE UNIQUE INDEX keyfold_journal_operations_by_sequence
+    ON keyfold_journal_operations (store, sequence)`
+  yield* sql`CREATE INDEX keyfold_journal_operations_by_state ON keyfold_journal_operations (state, at)`
+  // The end of each store's chain, and what a transaction on that store locks.
+  yield* sql`CREATE TABLE keyfold_journal_heads (
+    store TEXT NOT NULL PRIMARY KEY,
+    sequence BIGINT NOT NULL,
+    digest TEXT NOT NULL
+  )`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>> = {
-  "1_keys": keys
+  "1_keys": keys,
+  "2_journal": Effect.andThen(journalEntries, journalOperations)
 }
 
 /**
@@ -105,6 +160,16 @@ export const check: Effect.Effect<void, ConfigurationError | SqlError, SqlClient
   }
 })
 
+// Two processes may meet an empty database at once. Where a transaction does not exclude the other, this lock does; its
+// number is "keyfold" in ASCII.
+const exclude = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.onDialectOrElse({
+    pg: () => Effect.asVoid(sql`SELECT pg_advisory_xact_lock(30229394592066660)`),
+    orElse: () => Effect.void
+  })
+})
+
 /**
  * Brings a database to the latest schema in one transaction; refuses one from a newer Keyfold.
  *
@@ -115,9 +180,9 @@ export const run: Effect.Effect<void, ConfigurationError | SqlError, SqlClient.S
   const sql = yield* SqlClient.SqlClient
   yield* check
   if ((yield* version) === latest) return
-  yield* Migrator.make({})({ loader: Migrator.fromRecord(migrations), table }).pipe(
-    // The migrator makes its own table before its transaction; a failure must undo that too.
-    sql.withTransaction,
+  const migrate = Migrator.make({})({ loader: Migrator.fromRecord(migrations), table })
+  // The migrator makes its own table before its transaction; a failure must undo that too.
+  yield* inTransaction(sql, Effect.andThen(Effect.andThen(exclude, check), migrate)).pipe(
     Effect.catchTag("MigrationError", () =>
       Effect.fail(
         new ConfigurationError({

@@ -6,15 +6,15 @@
  * @since 0.1.0
  */
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
-import { isSecret, type Secret } from "@keyfold/core/Secret"
+import type { Secret } from "@keyfold/core/Secret"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from "node:crypto"
-
-const shortest = 32
+import * as secretText from "./internal/secretText.ts"
+import { inTransaction } from "./internal/transaction.ts"
 
 const fingerprintText = "keyfold pepper fingerprint v1"
 
@@ -54,17 +54,8 @@ export interface Keyring {
 const failure = (field: string, problem: string, fix: string) => new ConfigurationError({ field, problem, fix })
 
 const read = Effect.fnUntraced(function* (field: string, secret: Secret): Effect.fn.Return<Pepper, ConfigurationError> {
-  const advice = "Supply at least 32 bytes of random text, by reference to a file or an environment variable."
-  // Programs without types reach this too.
-  if (!isSecret(secret)) return yield* failure(field, "the pepper is missing or not a secret.", advice)
-  const value = Redacted.isRedacted(secret)
-    ? secret
-    : yield* Effect.mapError(secret, () => failure(field, "the pepper could not be obtained.", advice))
-  const bytes = Buffer.from(Redacted.value(value), "utf8")
-  if (bytes.length < shortest) {
-    return yield* failure(field, `the pepper is too short: ${bytes.length} of at least ${shortest} bytes.`, advice)
-  }
-  const key = createSecretKey(bytes)
+  const value = yield* secretText.read(field, "pepper", secret)
+  const key = createSecretKey(Redacted.value(value), "utf8")
   const fingerprint = createHmac("sha256", key).update(fingerprintText).digest("hex").slice(0, 32)
   return { key, fingerprint }
 })
@@ -169,8 +160,14 @@ export const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Keyring, ConfigurationError | SqlError, SqlClient.SqlClient> {
   const sql = yield* SqlClient.SqlClient
   const supplied = new Map([...peppers.previous, peppers.current].map((pepper) => [pepper.fingerprint, pepper]))
-  const versions = yield* sql.withTransaction(
+  const versions = yield* inTransaction(
+    sql,
     Effect.gen(function* () {
+      // Two processes may bring a new pepper at once. On SQLite the transaction itself excludes the other.
+      yield* sql.onDialectOrElse({
+        pg: () => Effect.asVoid(sql`LOCK TABLE keyfold_peppers IN SHARE ROW EXCLUSIVE MODE`),
+        orElse: () => Effect.void
+      })
       yield* check(peppers)
       const known = yield* readVersions
       if (known.some(({ fingerprint }) => fingerprint === peppers.current.fingerprint)) return known

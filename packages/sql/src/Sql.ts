@@ -1,10 +1,10 @@
 /**
- * A complete KeyStore of one's own on SQL: SQLite in one file, hashes only, usage counters, tenants.
+ * A complete KeyStore of one's own on SQL: SQLite in one file or PostgreSQL, hashes only, usage counters, tenants.
  *
  * @since 0.1.0
  */
 import * as Adapter from "@keyfold/core/Adapter"
-import { promised, type Capabilities } from "@keyfold/core/Capabilities"
+import { observed, promised, type Capabilities } from "@keyfold/core/Capabilities"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { Driver } from "@keyfold/core/Driver"
 import type * as KeyStore from "@keyfold/core/KeyStore"
@@ -12,18 +12,14 @@ import { Secret } from "@keyfold/core/Secret"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as SqlClient from "effect/sql/SqlClient"
 import * as counters from "./internal/counters.ts"
+import * as database from "./internal/database.ts"
 import * as driver from "./internal/driver.ts"
-import { whileOpening } from "./internal/failure.ts"
-import * as sqliteFile from "./internal/sqliteFile.ts"
 import * as url from "./internal/url.ts"
-import * as Migrations from "./Migrations.ts"
 import * as Pepper from "./Pepper.ts"
-import * as SqliteClient from "./SqliteClient.ts"
 
 /**
  * Decodes the options as a configuration file states them.
@@ -33,6 +29,7 @@ import * as SqliteClient from "./SqliteClient.ts"
  */
 export const Options = Schema.Struct({
   url: Schema.NonEmptyString,
+  password: Schema.optionalKey(Secret),
   pepper: Secret,
   previousPeppers: Schema.optionalKey(Schema.Array(Secret)),
   tenant: Schema.optionalKey(Schema.NonEmptyString),
@@ -42,11 +39,14 @@ export const Options = Schema.Struct({
 /**
  * Says where the keys are and what their hashes are keyed with.
  *
- * - `url`: `sqlite:keyfold.db` (a relative path starts at the configuration file's folder) or `sqlite::memory:`.
+ * - `url`: `sqlite:keyfold.db` (a relative path starts at the configuration file's folder), `sqlite::memory:`, or
+ *   `postgres://user@host/database`. A url with a password in it is refused.
+ * - `password`: the password of the PostgreSQL user.
  * - `pepper`: at least 32 bytes of random text, kept outside the database's folder. Losing it kills every key.
  * - `previousPeppers`: older peppers whose keys must still verify.
  * - `tenant`: whose keys these are, `default` when omitted.
- * - `busyTimeout`: how long to wait for another process's lock, 5 seconds when omitted. The wait blocks the process.
+ * - `busyTimeout`: how long to wait for another process's lock, 5 seconds when omitted. On SQLite the wait blocks the
+ *   process.
  *
  * @category options
  * @since 0.1.0
@@ -88,41 +88,29 @@ export const sqliteCapabilities: Capabilities = {
 }
 
 /**
- * Returns what the store can do with these options: the same for every SQLite database.
+ * Declares what the store can do on PostgreSQL.
+ *
+ * The server ends a statement after 20 seconds, but nobody bounds how long a network may hold one back before it arrives:
+ * the bound on an abandoned request is observed, not promised.
  *
  * @category models
  * @since 0.1.0
  */
-export const capabilities = (_options: Options): Capabilities => sqliteCapabilities
+export const postgresCapabilities: Capabilities = {
+  ...sqliteCapabilities,
+  consistency: { visibility: promised(0), settle: observed("30 seconds") }
+}
 
-/** Looks for reasons to refuse an existing database before a single byte of it is written. */
-const inspect = Effect.fnUntraced(function* (options: SqliteClient.Options, peppers: Pepper.Peppers) {
-  const sql = yield* SqliteClient.make({ ...options, readOnly: true })
-  yield* Effect.gen(function* () {
-    yield* Migrations.check
-    if ((yield* Migrations.version) > 0) yield* Pepper.check(peppers)
-  }).pipe(Effect.provideService(SqlClient.SqlClient, sql))
-}, Effect.scoped)
-
-const open = Effect.fnUntraced(function* (options: Options, filename: string, folder: string | undefined) {
-  const peppers = yield* Pepper.make(options)
-  const client: SqliteClient.Options = { filename, folder, busyTimeout: options.busyTimeout }
-  if (sqliteFile.inspectable({ filename, folder })) yield* inspect(client, peppers)
-  const sql = yield* SqliteClient.make(client)
-  const keyring = yield* Effect.andThen(Migrations.run, Pepper.open(peppers)).pipe(
-    Effect.provideService(SqlClient.SqlClient, sql)
-  )
-  return { sql, keyring, counters: yield* counters.make(sql), capabilities: sqliteCapabilities }
-})
-
-const asUrl = (error: ConfigurationError): ConfigurationError =>
-  error.field !== "filename"
-    ? error
-    : new ConfigurationError({
-        field: "url",
-        problem: error.problem,
-        ...(error.fix === undefined ? {} : { fix: error.fix })
-      })
+/**
+ * Returns what the store can do with these options: the same for every database of one dialect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const capabilities = (options: Options): Capabilities => {
+  const address = url.parse(options.url)
+  return Result.isSuccess(address) && address.success.dialect === "postgres" ? postgresCapabilities : sqliteCapabilities
+}
 
 const checkTenant = (tenant: string) =>
   tenant === "" || tenant.includes("\0")
@@ -132,8 +120,8 @@ const checkTenant = (tenant: string) =>
 /**
  * Opens the database and makes the driver; the scope's end stores the last usage counts and closes it.
  *
- * Fails with a `ConfigurationError`, the database untouched, where the file cannot be used, comes from a newer Keyfold,
- * or holds keys that the supplied peppers cannot verify.
+ * Fails with a `ConfigurationError`, the database untouched, where it cannot be used, comes from a newer Keyfold, or
+ * holds keys that the supplied peppers cannot verify.
  *
  * @category constructors
  * @since 0.1.0
@@ -141,14 +129,18 @@ const checkTenant = (tenant: string) =>
 export const make = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<Driver, ConfigurationError, Scope.Scope> {
-  const filename = yield* Effect.fromResult(url.parse(options.url))
+  yield* Effect.fromResult(url.parse(options.url))
   const tenant = yield* checkTenant(options.tenant ?? "default")
-  const database = yield* open(options, filename, yield* Adapter.BaseFolder).pipe(
-    Effect.catchTag("SqlError", (error) => Effect.fail(whileOpening(error))),
-    Effect.mapError(asUrl),
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make)
+  const peppers = yield* Pepper.make(options)
+  return yield* database.open(
+    options,
+    Pepper.check(peppers),
+    Effect.fnUntraced(function* (sql) {
+      const keyring = yield* Pepper.open(peppers)
+      const shared = { sql, keyring, counters: yield* counters.make(sql), capabilities: capabilities(options) }
+      return driver.make(shared, tenant)
+    })
   )
-  return driver.make(database, tenant)
 })
 
 /**

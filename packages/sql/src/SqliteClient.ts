@@ -2,7 +2,8 @@
  * A small `SqlClient` over `node:sqlite`, used until `@effect/sql-sqlite-node` has a release for effect 4.1.
  *
  * One connection in WAL mode, `synchronous = FULL`, foreign keys on. Statements run synchronously and one at a time, so
- * interruption takes effect between statements; an interrupted transaction is rolled back.
+ * interruption takes effect between statements; an interrupted transaction is rolled back. Clients of one file in one
+ * process take turns, so a transaction of one must not wait for another.
  *
  * @since 0.1.0
  */
@@ -16,6 +17,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Statement from "effect/sql/Statement"
 import type { DatabaseSync } from "node:sqlite"
+import * as fileTurns from "./internal/fileTurns.ts"
 import * as sqliteConnection from "./internal/sqliteConnection.ts"
 import * as sqliteFile from "./internal/sqliteFile.ts"
 
@@ -60,6 +62,14 @@ const close = (database: DatabaseSync, mode: sqliteFile.Request["mode"]) =>
     }
   })
 
+/** A reader never waits for a lock; everybody else shares turns with the file's other clients. */
+const turnsFor = (request: sqliteFile.Request): Effect.Effect<Semaphore.Semaphore, never, Scope.Scope> => {
+  const path = sqliteFile.pathOf(request)
+  return request.mode === "inspect" || path === undefined
+    ? Effect.sync(() => Semaphore.makeUnsafe(1))
+    : fileTurns.share(path)
+}
+
 /**
  * Opens the database and closes it, with its log written back, when the scope closes.
  *
@@ -83,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
   const connection = sqliteConnection.make(database)
   const acquirers = SqlClient.makeSqliteAcquirers({
     connection: Effect.succeed(connection),
-    semaphore: Semaphore.makeUnsafe(1),
+    semaphore: yield* turnsFor(request),
     isTransaction: (connection) => connection.isTransaction()
   })
   return yield* SqlClient.make({

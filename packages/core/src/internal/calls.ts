@@ -10,13 +10,17 @@ import { settleStatus, type ApiKey, type KeyRef, type Revocation } from "../ApiK
 import { supports } from "../Capabilities.ts"
 import type { Driver, DriverError } from "../Driver.ts"
 import type { KeyStore, StoreOptions } from "../KeyStore.ts"
+import type { Journal } from "../Journal.ts"
 import { KeyStoreError, Unsupported, type Operation, type Reason } from "../KeyStoreError.ts"
 import type { KeyUsage } from "../KeyUsage.ts"
-import { isAmbiguous, type RetryPolicy } from "../RetryPolicy.ts"
+import { read, type Codec } from "../Label.ts"
+import { isAmbiguous } from "../RetryPolicy.ts"
 import type { Verification } from "../Verification.ts"
 import type { Cursors } from "./cursor.ts"
+import type { Finder } from "./finder.ts"
+import type { Reconciler } from "./reconcile.ts"
 import type { Recent } from "./recent.ts"
-import { retrying, type CallFailure } from "./retry.ts"
+import { retrying, type CallFailure, type Engine } from "./retry.ts"
 import { checkRef, portableScopes } from "./spec.ts"
 
 /** One store under construction. */
@@ -24,9 +28,13 @@ export interface Store {
   readonly name: string
   readonly driver: Driver
   readonly options: StoreOptions
-  readonly policy: RetryPolicy
+  readonly engine: Engine
   readonly recent: Recent
   readonly cursors: Cursors
+  readonly codec: Codec
+  readonly journal: Journal | undefined
+  readonly finder: Finder
+  readonly reconciler: Reconciler
   /** One attempt to read a key, natively or from a list. */
   readonly get: (ref: KeyRef) => Effect.Effect<ApiKey, DriverError>
   /** The same with retries; lookups that wait together share them. */
@@ -91,9 +99,17 @@ export const guarded = (store: Store, operation: Operation): Effect.Effect<void,
     ? Effect.void
     : Effect.fail(refused(store, operation, new Unsupported({ capability: operation })))
 
-/** Shows a key the way callers see it: settled status, portable scope names. */
-export const present = (store: Store, key: ApiKey, now: DateTime.Utc): ApiKey =>
-  portableScopes(store.options.scopeMap, settleStatus(key, now))
+/** Takes the mark out of a key's name. */
+const unmarked = ({ name: label, ...key }: ApiKey): ApiKey => {
+  const name = label === undefined ? undefined : read(label).name
+  return name === undefined ? key : { ...key, name }
+}
+
+/** Shows a key the way callers see it: settled status, portable scope names, a name without its mark. */
+export const present = (store: Store, key: ApiKey, now: DateTime.Utc): ApiKey => {
+  const named = store.driver.capabilities.createSafety === "marker" ? unmarked(key) : key
+  return portableScopes(store.options.scopeMap, settleStatus(named, now))
+}
 
 const firstPause = 50
 const longestPause = 1000
@@ -104,7 +120,7 @@ const longestPause = 1000
  * Pauses double from 50 ms to 1 s and end with the backend's visibility bound.
  */
 const untilVisible = Effect.fnUntraced(function* <A>(
-  store: Store,
+  store: Pick<Store, "recent">,
   ref: KeyRef,
   call: Effect.Effect<A, CallFailure>
 ): Effect.fn.Return<A, CallFailure> {
@@ -130,8 +146,11 @@ const usageFromKey = (key: ApiKey): KeyUsage => ({
   provider: {}
 })
 
+/** What revoking needs of a store. */
+export type Revoking = Pick<Store, "driver" | "recent" | "get" | "engine">
+
 /** Revokes once more only where that changes nothing, and reads what a lost answer left behind. */
-const revokeAttempt = (store: Store, ref: KeyRef) => {
+const revokeAttempt = (store: Revoking, ref: KeyRef) => {
   const { capabilities, revoke } = store.driver
   let unsure = false
   const asRevoked: Revocation = {
@@ -167,15 +186,29 @@ const revokeAttempt = (store: Store, ref: KeyRef) => {
   )
 }
 
+/** Revokes with retries, once. */
+export const revokeNow = (store: Revoking, ref: KeyRef): Effect.Effect<Revocation, CallFailure> =>
+  Effect.suspend(() => {
+    const attempt = revokeAttempt(store, ref)
+    return Effect.tap(
+      retrying("revoke", store.engine, () => attempt),
+      () => Effect.sync(() => store.recent.settle(ref.id))
+    )
+  })
+
+/** Revokes with retries, and again while a key made moments ago is not visible yet. */
+export const revokeVisible = (store: Revoking, ref: KeyRef): Effect.Effect<Revocation, CallFailure> =>
+  untilVisible(store, ref, revokeNow(store, ref))
+
 /** Makes `verify` of a store: an outage stays an error and never reads as "not valid". */
 const makeVerify = (store: Store): KeyStore["Service"]["verify"] => {
-  const { policy } = store
+  const { engine } = store
   const { verify } = store.driver
   const call = (secret: Redacted.Redacted<string>): Effect.Effect<Verification, KeyStoreError> =>
     verify === undefined
       ? Effect.fail(refused(store, "verify", new Unsupported({ capability: "verify" })))
       : Effect.mapError(
-          retrying("verify", policy, () => verify(secret)),
+          retrying("verify", engine, () => verify(secret)),
           (failure) => failed(store, "verify", failure)
         )
   return (secret) =>
@@ -194,7 +227,7 @@ const makeVerify = (store: Store): KeyStore["Service"]["verify"] => {
 export const makeCalls = (
   store: Store
 ): Pick<KeyStore["Service"], "get" | "revoke" | "usage" | "verify" | "identify"> => {
-  const { driver, policy } = store
+  const { driver, engine } = store
 
   const call = <A>(operation: Operation, ref: KeyRef, run: Effect.Effect<A, CallFailure>) =>
     guarded(store, operation).pipe(
@@ -210,25 +243,14 @@ export const makeCalls = (
   return {
     get: (ref) =>
       Effect.zipWith(call("get", ref, store.read("get", ref)), DateTime.now, (key, now) => present(store, key, now)),
-    revoke: (ref) =>
-      Effect.suspend(() => {
-        const attempt = revokeAttempt(store, ref)
-        return call(
-          "revoke",
-          ref,
-          Effect.tap(
-            retrying("revoke", policy, () => attempt),
-            () => Effect.sync(() => store.recent.settle(ref.id))
-          )
-        )
-      }),
+    revoke: (ref) => call("revoke", ref, revokeNow(store, ref)),
     usage: (ref) =>
       call(
         "usage",
         ref,
         usage === undefined
           ? Effect.map(store.read("usage", ref), usageFromKey)
-          : retrying("usage", policy, () => usage(ref))
+          : retrying("usage", engine, () => usage(ref))
       ),
     verify: makeVerify(store),
     identify: (secret) => driver.identify?.(secret) ?? Option.none()

@@ -67,32 +67,17 @@ const readEntry = (digest: Digest, reading: Reading, entry: Entry, head: string 
     return reading.problem === undefined
   })
 
-/** Checks a store's chain from its first entry, and the operations against it. */
-export const verify = Effect.fnUntraced(function* (
+/** Finds a record that is not what its entries add up to; what was written while the chain was read is not judged. */
+const findStrange = Effect.fnUntraced(function* (
   storage: Storage,
-  digest: Digest,
-  store: string,
-  head: string | undefined
-): Effect.fn.Return<Verified, JournalError> {
-  const reading: Reading = { sequence: 0, digest: "", sawHead: false, problem: undefined, operations: new Map() }
-  const broken = (problem: string, sequence = reading.sequence + 1): Verified => ({
-    intact: false,
-    store,
-    sequence,
-    problem
-  })
-  yield* storage.entries({ store }).pipe(
-    Stream.mapEffect((entry) => readEntry(digest, reading, entry, head)),
-    Stream.takeWhile((intact) => intact),
-    Stream.runDrain
-  )
-  if (reading.problem !== undefined) return broken(reading.problem)
-  if (head !== undefined && !reading.sawHead) return broken("the entry with the digest that was kept is gone")
+  reading: Reading,
+  store: string
+): Effect.fn.Return<readonly [sequence: number, problem: string] | undefined, JournalError> {
+  const { operations } = reading
   const strange = yield* storage.operations({ store }).pipe(
-    // What was written while the chain was read is not judged.
     Stream.filter((record) => {
-      const folded = reading.operations.get(operationKey(record))
-      reading.operations.delete(operationKey(record))
+      const folded = operations.get(operationKey(record))
+      operations.delete(operationKey(record))
       return (
         record.sequence <= reading.sequence &&
         (folded?.state !== record.state || folded.epoch !== record.epoch || folded.sequence !== record.sequence)
@@ -101,12 +86,31 @@ export const verify = Effect.fnUntraced(function* (
     Stream.runHead
   )
   if (strange._tag === "Some") {
-    return broken(
-      `the record of operation ${strange.value.operationId} is not what its entries say`,
-      strange.value.sequence
-    )
+    const { operationId, sequence } = strange.value
+    return [sequence, `the record of operation ${operationId} is not what its entries say`]
   }
-  const [lost] = reading.operations.values()
-  if (lost !== undefined) return broken("the record of its operation is missing", lost.sequence)
-  return { intact: true, store, entries: reading.sequence, head: reading.digest }
+  const [lost] = operations.values()
+  return lost === undefined ? undefined : [lost.sequence, "the record of its operation is missing"]
+})
+
+/** Checks a store's chain from its first entry, and the operations against it. */
+export const verify = Effect.fnUntraced(function* (
+  storage: Storage,
+  digest: Digest,
+  store: string,
+  head: string | undefined
+): Effect.fn.Return<Verified, JournalError> {
+  const reading: Reading = { sequence: 0, digest: "", sawHead: false, problem: undefined, operations: new Map() }
+  yield* storage.entries({ store }).pipe(
+    Stream.mapEffect((entry) => readEntry(digest, reading, entry, head)),
+    Stream.takeWhile((intact) => intact),
+    Stream.runDrain
+  )
+  const isCut = head !== undefined && !reading.sawHead
+  const problem = reading.problem ?? (isCut ? "the entry with the digest that was kept is gone" : undefined)
+  const [sequence, found] =
+    problem === undefined ? ((yield* findStrange(storage, reading, store)) ?? []) : [reading.sequence + 1, problem]
+  return sequence === undefined || found === undefined
+    ? { intact: true, store, entries: reading.sequence, head: reading.digest }
+    : { intact: false, store, sequence, problem: found }
 })

@@ -1,50 +1,56 @@
-/** Creating a key: resolved before anything is sent, retried only where nothing can have happened. */
+/** Creating a key: at most one live key for one operation, and none that nobody holds. */
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import type { IssuedKey } from "../ApiKey.ts"
 import { DriverError } from "../Driver.ts"
 import type { CreateOptions } from "../KeyStore.ts"
 import type { KeySpec } from "../KeySpec.ts"
-import { InvalidRequest, type KeyStoreError, OutcomeUnknown, Timeout } from "../KeyStoreError.ts"
+import { InvalidRequest, type KeyStoreError, OutcomeUnknown, Timeout, Unsupported } from "../KeyStoreError.ts"
 import * as OperationId from "../OperationId.ts"
-import { isAmbiguous } from "../RetryPolicy.ts"
+import { CurrentDelivery } from "../Sink.ts"
 import { checked, failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
-import { randomText } from "./crypto.ts"
+import * as handover from "./handover.ts"
 import { retrying, type CallFailure } from "./retry.ts"
+import * as senders from "./sender.ts"
 import { resolveSpec, type ResolvedSpec } from "./spec.ts"
 
 const defaultWithin = Duration.seconds(30)
 
-const settleFailure = (failure: CallFailure): CallFailure =>
-  isAmbiguous(failure.error)
-    ? {
-        ...failure,
-        error: new DriverError({
-          reason: new OutcomeUnknown({ problem: failure.error.reason.message }),
-          sent: "maybe",
-          ...(failure.error.requestId === undefined ? {} : { requestId: failure.error.requestId })
-        })
-      }
-    : failure
+/** While an attempt may still leave a key behind, nothing more definite than that can be said. */
+const settleFailure = (sender: senders.Sender, failure: CallFailure): CallFailure => {
+  const { error } = failure
+  if (sender.unsettled === 0 || error.reason._tag === "OutcomeUnknown") return failure
+  const problem = `an earlier attempt may still be carried out; the last one failed: ${error.reason.message}`
+  return {
+    ...failure,
+    error: new DriverError({
+      reason: new OutcomeUnknown({ problem: failure.attempts > 1 ? problem : error.reason.message }),
+      sent: "maybe",
+      ...(error.requestId === undefined ? {} : { requestId: error.requestId })
+    })
+  }
+}
 
-const send = Effect.fnUntraced(function* (
-  store: Store,
-  spec: ResolvedSpec,
-  operationId: OperationId.OperationId,
+const mint = Effect.fnUntraced(function* (
+  sender: senders.Sender,
   within: Duration.Duration
-): Effect.fn.Return<IssuedKey, CallFailure> {
+): Effect.fn.Return<senders.Minted & Pick<CallFailure, "attempts">, CallFailure> {
+  const { budget, policy } = sender.store.engine
   // A wait that could not end in time is not begun; what `within` cuts off is a request in flight.
-  const policy = { ...store.policy, budget: Duration.min(store.policy.budget, within) }
+  const engine = { budget, policy: { ...policy, budget: Duration.min(policy.budget, within) } }
   let attempts = 0
   let waiting: DriverError | undefined
   const attempt = (number: number) =>
     Effect.suspend(() => {
       attempts = number
       waiting = undefined
-      return store.driver.create({ ...spec, label: spec.name, operationId, nonce: randomText(9), supersedes: [] })
+      return senders.attempt(sender, number)
     }).pipe(Effect.tapError((error) => Effect.sync(() => (waiting = error))))
-  return yield* retrying("create", policy, attempt).pipe(
+  const minted = yield* retrying("create", engine, attempt).pipe(
     Effect.timeoutOrElse({
       duration: within,
       orElse: () => {
@@ -52,8 +58,9 @@ const send = Effect.fnUntraced(function* (
         return Effect.fail({ error: waiting ?? inFlight, attempts, exhausted: true })
       }
     }),
-    Effect.mapError(settleFailure)
+    Effect.mapError((failure) => settleFailure(sender, failure))
   )
+  return { ...minted, attempts }
 })
 
 const readWithin = (store: Store, options: CreateOptions): Effect.Effect<Duration.Duration, KeyStoreError> => {
@@ -65,6 +72,62 @@ const readWithin = (store: Store, options: CreateOptions): Effect.Effect<Duratio
         refused(store, "create", new InvalidRequest({ field: "within", problem: "expected a duration above zero" }))
       )
 }
+
+/** A program that asked for safe creates does not go on without them once marks turned out to get lost. */
+const refuseUnsafe = (store: Store): Effect.Effect<void, KeyStoreError> =>
+  store.options.require?.safeCreate === true && store.finder.survival() === "lost"
+    ? Effect.fail(
+        refused(
+          store,
+          "create",
+          new Unsupported({
+            capability: "createSafety",
+            problem: "the backend does not keep the mark in a key's name, so a lost create could not be found again"
+          })
+        )
+      )
+    : Effect.void
+
+const digestOf = (store: Store, { expiresAt, name, owner, provider, scopes, tags }: ResolvedSpec) =>
+  store.journal === undefined
+    ? Effect.succeed("")
+    : store.codec.digest([name ?? null, owner ?? null, scopes, expiresAt?.epochMilliseconds ?? null, tags, provider])
+
+const send = Effect.fnUntraced(function* (
+  store: Store,
+  spec: ResolvedSpec,
+  operationId: OperationId.OperationId,
+  within: Duration.Duration
+): Effect.fn.Return<IssuedKey, CallFailure, Scope.Scope> {
+  const delivery = yield* CurrentDelivery
+  const put = delivery === undefined ? undefined : yield* handover.open(delivery)
+  const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(within)
+  const sender: senders.Sender = {
+    store,
+    spec,
+    operationId,
+    digest: yield* digestOf(store, spec),
+    deadline,
+    superseded: [],
+    lease: undefined,
+    unsettled: 0,
+    isOver: false
+  }
+  const progress: handover.Progress = { minted: undefined, isHeld: false }
+  return yield* mint(sender, within).pipe(
+    Effect.tap((minted) => Effect.sync(() => (progress.minted = minted))),
+    Effect.tap((minted) =>
+      Effect.mapError(handover.handOver(sender, progress, minted, put), (error) => ({
+        error,
+        attempts: minted.attempts,
+        exhausted: false
+      }))
+    ),
+    Effect.map(({ issued }) => issued),
+    // Outside every uninterruptible part, so that an interruption that came during one is seen here.
+    Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : handover.cleanUp(sender, progress)))
+  )
+}, Effect.scoped)
 
 /** Makes `create` of a store. */
 export const makeCreate = (store: Store) => {
@@ -80,12 +143,14 @@ export const makeCreate = (store: Store) => {
       resolveSpec(store.driver, defaults, scopeMap, spec, yield* DateTime.now)
     )
     const within = yield* readWithin(store, options)
+    yield* refuseUnsafe(store)
     const operationId = options.operationId ?? (yield* OperationId.generate)
     const issued = yield* send(store, resolved, operationId, within).pipe(
       Effect.mapError((failure) => failed(store, "create", failure, operationId))
     )
     const now = yield* DateTime.now
     store.recent.add(issued.key.id, now.epochMilliseconds)
+    yield* store.reconciler.readBack(issued.key)
     return { key: present(store, issued.key, now), secret: issued.secret }
   })
   return (spec: KeySpec, options: CreateOptions = {}): Effect.Effect<IssuedKey, KeyStoreError> =>

@@ -7,9 +7,8 @@ import type { ApiKey } from "../ApiKey.ts"
 import { DriverError, type Driver, type DriverPage, type ListRequest } from "../Driver.ts"
 import { statuses } from "../KeyList.ts"
 import { NotFound } from "../KeyStoreError.ts"
-import type { RetryPolicy } from "../RetryPolicy.ts"
 import type { Store } from "./calls.ts"
-import { retrying } from "./retry.ts"
+import { retrying, type Engine } from "./retry.ts"
 
 /** The keys of native pages, one batch a page, requested as they are consumed. */
 export const batchesOf = <E>(
@@ -20,14 +19,14 @@ export const batchesOf = <E>(
   )
 
 /** Every key of one listing, natively paged or not, in the driver's order. */
-const listAll = ({ list }: Driver, request: ListRequest): Stream.Stream<ReadonlyArray<ApiKey>, DriverError> =>
+export const listAll = ({ list }: Driver, request: ListRequest): Stream.Stream<ReadonlyArray<ApiKey>, DriverError> =>
   list.kind === "stream" ? list.open(request) : batchesOf((position) => list.page({ ...request, limit: 500, position }))
 
-type Found = ReadonlyMap<string, ApiKey>
+type Found<A> = ReadonlyMap<string, A>
 
-interface Batch<E> {
+interface Batch<A, E> {
   readonly wanted: Set<string>
-  readonly fiber: Fiber.Fiber<Found, E>
+  readonly fiber: Fiber.Fiber<Found<A>, E>
   waiting: number
 }
 
@@ -35,26 +34,26 @@ interface Batch<E> {
  * Answers all lookups that wait together from one run of `load`, which stops when nobody waits any more. A lookup that
  * comes once `load` has started gets a run of its own: what it asks for may be newer.
  */
-const together = <E>(load: (wanted: ReadonlySet<string>) => Effect.Effect<Found, E>) => {
-  let open: Batch<E> | undefined
+export const together = <A, E>(load: (wanted: ReadonlySet<string>) => Effect.Effect<Found<A>, E>) => {
+  let open: Batch<A, E> | undefined
   const start = Effect.suspend(() => {
     const wanted = new Set<string>()
     const collected = Effect.andThen(Effect.yieldNow, () => {
       open = undefined
       return load(wanted)
     })
-    return Effect.map(Effect.forkDetach(Effect.interruptible(collected)), (fiber): Batch<E> => {
+    return Effect.map(Effect.forkDetach(Effect.interruptible(collected)), (fiber): Batch<A, E> => {
       open = { wanted, fiber, waiting: 0 }
       return open
     })
   })
-  const leave = (batch: Batch<E>) =>
+  const leave = (batch: Batch<A, E>) =>
     Effect.suspend(() => {
       if (--batch.waiting > 0) return Effect.void
       if (open === batch) open = undefined
       return Fiber.interrupt(batch.fiber)
     })
-  return (id: string): Effect.Effect<ApiKey | undefined, E> =>
+  return (id: string): Effect.Effect<A | undefined, E> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         Effect.suspend(() => (open === undefined ? start : Effect.succeed(open))),
@@ -72,8 +71,8 @@ const together = <E>(load: (wanted: ReadonlySet<string>) => Effect.Effect<Found,
 
 const missing = new DriverError({ reason: new NotFound({}), sent: "maybe" })
 
-/** `get` for backends that only list, as one attempt and with the policy's retries. */
-export const getFromList = (driver: Driver, policy: RetryPolicy): Pick<Store, "get" | "read"> => {
+/** `get` for backends that only list, as one attempt and with the engine's retries. */
+export const getFromList = (driver: Driver, engine: Engine): Pick<Store, "get" | "read"> => {
   const { getsRevoked, listsRevoked } = driver.capabilities
   const request: ListRequest = {
     owner: undefined,
@@ -90,8 +89,8 @@ export const getFromList = (driver: Driver, policy: RetryPolicy): Pick<Store, "g
     )
   const once = together(load)
   const retried = {
-    get: together((wanted) => retrying("get", policy, () => load(wanted))),
-    usage: together((wanted) => retrying("usage", policy, () => load(wanted)))
+    get: together((wanted) => retrying("get", engine, () => load(wanted))),
+    usage: together((wanted) => retrying("usage", engine, () => load(wanted)))
   }
   return {
     get: (ref) =>
@@ -104,9 +103,9 @@ export const getFromList = (driver: Driver, policy: RetryPolicy): Pick<Store, "g
 }
 
 /** `get` for backends that have one. */
-export const getFromDriver = (get: NonNullable<Driver["get"]>, policy: RetryPolicy): Pick<Store, "get" | "read"> => ({
+export const getFromDriver = (get: NonNullable<Driver["get"]>, engine: Engine): Pick<Store, "get" | "read"> => ({
   get,
-  read: (operation, ref) => retrying(operation, policy, () => get(ref))
+  read: (operation, ref) => retrying(operation, engine, () => get(ref))
 })
 
 /** A slice of a fresh list in id order, for backends that do not page. */

@@ -31,9 +31,9 @@ const select = (store: Store, filter: Filter, keys: ReadonlyArray<ApiKey>, now: 
 const batches = (store: Store, filter: Filter): Stream.Stream<ReadonlyArray<ApiKey>, CallFailure> => {
   const listing = store.driver.list
   const request = listRequest(filter)
-  if (listing.kind === "stream") return retryingStream("list", store.policy, () => listing.open(request))
+  if (listing.kind === "stream") return retryingStream("list", store.engine, () => listing.open(request))
   return batchesOf((position) =>
-    retrying("list", store.policy, () => listing.page({ ...request, limit: highestLimit, position }))
+    retrying("list", store.engine, () => listing.page({ ...request, limit: highestLimit, position }))
   )
 }
 
@@ -57,7 +57,7 @@ const fetchPage = Effect.fnUntraced(function* (
     const keys = (yield* Stream.runCollect(selected(store, filter))).flat()
     return pageFromKeys(keys, position, limit)
   }
-  const page = yield* retrying("list", store.policy, () =>
+  const page = yield* retrying("list", store.engine, () =>
     listing.page({ ...listRequest(filter), limit, position })
   ).pipe(Effect.mapError((failure) => failed(store, "list", failure)))
   return { ...page, keys: select(store, filter, page.keys, yield* DateTime.now) }

@@ -4,9 +4,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import type { DriverError } from "../Driver.ts"
+import { DriverError } from "../Driver.ts"
 import type { Operation, Reason } from "../KeyStoreError.ts"
+import { RateLimited } from "../KeyStoreError.ts"
+import { CurrentPriority, type RequestBudget } from "../RequestBudget.ts"
 import { isRetryable, type RetryPolicy } from "../RetryPolicy.ts"
+
+/** What every call of a store goes through: the limits of one call, and the requests its credential may send. */
+export interface Engine {
+  readonly policy: RetryPolicy
+  readonly budget: RequestBudget
+}
 
 /** An attempt's error with what the engine knows about the call. */
 export interface CallFailure {
@@ -20,19 +28,36 @@ const serverDelay = (reason: Reason): Duration.Duration | undefined =>
 
 const backoff = (policy: RetryPolicy, attempt: number) =>
   Effect.map(Random.next, (random) => {
-    const exponential = Duration.toMillis(policy.initialDelay) * 2 ** (attempt - 1)
+    // Without the bound an initial delay of zero would give no number after a thousand attempts.
+    const exponential = Duration.toMillis(policy.initialDelay) * 2 ** Math.min(attempt - 1, 52)
     return Math.min(exponential, Duration.toMillis(policy.maximumDelay)) * (0.5 + random / 2)
   })
 
-/** The limits of one call: its policy and the instant (epoch milliseconds) its budget ends. */
-interface Limits {
-  readonly policy: RetryPolicy
+/** The limits of one call: its engine and the instant (epoch milliseconds) its time ends. */
+interface Limits extends Engine {
   readonly deadline: number
 }
 
-/** Starts the budget of one call now. */
-const start = (policy: RetryPolicy): Effect.Effect<Limits> =>
-  Effect.map(Clock.currentTimeMillis, (now) => ({ policy, deadline: now + Duration.toMillis(policy.budget) }))
+/** Starts the time of one call now. */
+const start = (engine: Engine): Effect.Effect<Limits> =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({
+    ...engine,
+    deadline: now + Duration.toMillis(engine.policy.budget)
+  }))
+
+/** Waits for the request's turn, or fails where that would take longer than the call may last. */
+const takeTurn = Effect.fnUntraced(function* (limits: Limits, number: number): Effect.fn.Return<void, CallFailure> {
+  const remaining = Duration.millis(Math.max(0, limits.deadline - (yield* Clock.currentTimeMillis)))
+  yield* Effect.mapError(limits.budget.take(yield* CurrentPriority, remaining), (retryAfter) => ({
+    error: new DriverError({ reason: new RateLimited({ retryAfter }), sent: "no" }),
+    attempts: number - 1,
+    exhausted: false
+  }))
+})
+
+/** Lets who shares the credential know that the backend has had enough. */
+const noteLimit = ({ budget, policy }: Limits, { reason }: DriverError): Effect.Effect<void> =>
+  reason._tag === "RateLimited" ? budget.pause(reason.retryAfter ?? policy.maximumDelay) : Effect.void
 
 /**
  * Waits before the attempt after `number`, or fails where there must be none.
@@ -45,6 +70,7 @@ const waitOrFail = Effect.fnUntraced(function* (
   number: number,
   error: DriverError
 ): Effect.fn.Return<void, CallFailure> {
+  yield* noteLimit(limits, error)
   if (!isRetryable(operation, error)) {
     return yield* Effect.fail({ error, attempts: number, exhausted: false })
   }
@@ -65,11 +91,12 @@ const waitOrFail = Effect.fnUntraced(function* (
 /** Runs `attempt` (told its number, from 1) until it succeeds, fails for good, or the policy ends it. */
 export const retrying = Effect.fnUntraced(function* <A>(
   operation: Operation,
-  policy: RetryPolicy,
+  engine: Engine,
   attempt: (number: number) => Effect.Effect<A, DriverError>
 ): Effect.fn.Return<A, CallFailure> {
-  const limits = yield* start(policy)
+  const limits = yield* start(engine)
   for (let number = 1; ; number++) {
+    yield* takeTurn(limits, number)
     const result = yield* Effect.result(attempt(number))
     if (result._tag === "Success") return result.success
     yield* waitOrFail(operation, limits, number, result.failure)
@@ -79,13 +106,13 @@ export const retrying = Effect.fnUntraced(function* <A>(
 /** Runs a stream again from its start while it fails before its first element; later failures end it. */
 export const retryingStream = <A>(
   operation: Operation,
-  policy: RetryPolicy,
+  engine: Engine,
   open: () => Stream.Stream<ReadonlyArray<A>, DriverError>
 ): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
   Stream.unwrap(
-    Effect.map(start(policy), (limits) => {
+    Effect.map(start(engine), (limits) => {
       let emitted = false
-      const attempt = (number: number): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
+      const once = (number: number): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
         Stream.suspend(open).pipe(
           Stream.tap((batch) => Effect.sync(() => void (emitted ||= batch.length > 0))),
           Stream.catch((error) =>
@@ -94,6 +121,8 @@ export const retryingStream = <A>(
               : Stream.unwrap(Effect.as(waitOrFail(operation, limits, number, error), attempt(number + 1)))
           )
         )
+      const attempt = (number: number): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
+        Stream.unwrap(Effect.as(takeTurn(limits, number), once(number)))
       return attempt(1)
     })
   )

@@ -1,9 +1,14 @@
 /** The part every emulator has: a fetch function that logs, intervenes and lets the backend answer. */
-import type { Emulator, Exchange, Lag } from "../Emulator.ts"
+import type { Emulator, Exchange, HandlerRun } from "../Emulator.ts"
+import { untilAborted } from "./abort.ts"
+import { isCut } from "./bodies.ts"
 import type { WaitingClock } from "./clock.ts"
-import { makeInterventions, networkFailure, networkOutcome, type Interventions, type Taken } from "./interventions.ts"
+import type { Delivery } from "./faults.ts"
+import { makeInterventions, type Interventions, type Taken } from "./interventions.ts"
+import type { LagCell } from "./lag.ts"
 import { makeMask } from "./mask.ts"
-import { makeRequestLog, type OpenRequest } from "./requests.ts"
+import { networkFailure, networkOutcome } from "./network.ts"
+import { makeRequestLog, usualCapacity, type OpenRequest } from "./requests.ts"
 import { respond, type Outgoing } from "./respond.ts"
 
 /** One request as a backend sees it; no backend of ours reads a body for routing. */
@@ -22,15 +27,10 @@ export interface Handled extends Outgoing {
 /** What a backend supplies to the engine. */
 export interface Backend {
   readonly operationOf: (method: string, url: URL) => string | undefined
+  /** Must read clock, lag and state before it first waits: what holds for one request holds until then. */
   readonly handle: (incoming: Incoming) => Promise<Handled>
   /** The credentials a request presents, in clear, for masking. */
   readonly credentialsIn: (headers: Headers) => ReadonlyArray<string>
-}
-
-/** The lag in force, changeable. */
-export interface LagCell {
-  readonly get: () => Lag
-  readonly set: (change: Partial<Lag>) => void
 }
 
 /** What the engine is made from. */
@@ -41,38 +41,26 @@ export interface EngineOptions {
   readonly secretShapes: ReadonlyArray<RegExp>
   /** Names of the query parameters and body fields whose values are credentials. */
   readonly credentialFields?: ReadonlySet<string>
+  /** How many requests the log keeps. */
+  readonly log: number | undefined
   readonly backend: Backend
 }
 
 type EngineParts = Pick<Emulator<never, never>, "fetch" | "requests" | "clock" | "setLag"> & Interventions["controls"]
 
-const requireLag = (lag: Lag): Lag => {
-  for (const [name, value] of Object.entries(lag)) {
-    if (!Number.isFinite(value) || value < 0) {
-      throw new TypeError(`lag.${name} takes milliseconds of 0 or more, got ${value}`)
-    }
-  }
-  return lag
+type Settings = Pick<EngineOptions, "backend" | "clock" | "lag">
+
+interface Arrived {
+  readonly request: Request
+  readonly url: URL
+  readonly entry: OpenRequest
+  /** Emulator time. */
+  readonly time: number
 }
 
-/** Makes a lag cell, refusing what is not a duration. */
-export const makeLag = (initial: Lag): LagCell => {
-  let lag = requireLag(initial)
-  return {
-    get: () => lag,
-    set: (change) => {
-      lag = requireLag({ ...lag, ...change })
-    }
-  }
-}
-
-const untilAborted = <Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> => {
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener("abort", stop, { once: true })
-  })
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", stop))
+const requireCapacity = (capacity = usualCapacity): number => {
+  if (Number.isSafeInteger(capacity) && capacity >= 0) return capacity
+  throw new TypeError(`log takes how many requests to keep, a whole number of 0 or more, got ${capacity}`)
 }
 
 const refuseRedirect = (request: Request, response: Response): Response => {
@@ -82,24 +70,35 @@ const refuseRedirect = (request: Request, response: Response): Response => {
   return response
 }
 
-const exchangeOf = (backend: Backend, request: Request, body: string | undefined, entry: OpenRequest): Exchange => ({
-  request,
-  body,
-  proceed: async () => {
-    const { method, headers } = request
-    const handled = await backend.handle({ method, url: new URL(request.url), headers, body })
-    entry.handled(handled.caller)
-    return respond(handled)
-  }
+const runOf = ({ caller, created, status }: Handled): HandlerRun & { readonly caller?: string } => ({
+  status,
+  ...(caller === undefined ? {} : { caller }),
+  ...(created === undefined ? {} : { created })
 })
 
-const perform = async (backend: Backend, clock: WaitingClock, request: Request, taken: Taken, entry: OpenRequest) => {
+const makeRun =
+  (settings: Settings, { entry, request, url }: Arrived, body: string | undefined, taken: Taken): Delivery["run"] =>
+  async ({ skewBy = 0, staleBy = 0 } = {}) => {
+    const { backend, clock, lag } = settings
+    const incoming = { method: request.method, url, headers: request.headers, body }
+    const handled = await clock.skewed(skewBy, () => lag.behind(staleBy, () => backend.handle(incoming)))
+    const run = runOf(handled)
+    entry.handled(run)
+    taken.onHandled?.(run)
+    return respond(handled)
+  }
+
+const perform = async (settings: Settings, arrived: Arrived, taken: Taken) => {
+  const { entry, request, time } = arrived
+  const { clock } = settings
   // Counted from arrival, so that an advance right after the call covers it.
-  const due = clock.now() + (taken.delay?.milliseconds ?? 0)
+  const due = time + (taken.delay?.milliseconds ?? 0)
   const body = request.body === null ? undefined : await request.text()
   if (body !== undefined) entry.body(body)
   if (taken.delay?.commit === "after") await clock.sleepUntil(due)
-  const response = await taken.answer(exchangeOf(backend, request, body, entry))
+  const run = makeRun(settings, arrived, body, taken)
+  const exchange: Exchange = { request, body, proceed: () => run() }
+  const response = await taken.intervention({ exchange, clock, arrived: time, run })
   if (taken.delay?.commit === "before") await clock.sleepUntil(due)
   return refuseRedirect(request, response)
 }
@@ -107,37 +106,44 @@ const perform = async (backend: Backend, clock: WaitingClock, request: Request, 
 const outcomeOf = (error: unknown, signal: AbortSignal) =>
   networkOutcome(error) ?? (signal.aborted ? "aborted" : "failed")
 
-/** Makes everything of an emulator that does not depend on what its backend stores. */
-export const makeEngine = (options: EngineOptions): EngineParts => {
-  const { backend, clock, lag } = options
+const makeFetch = (options: EngineOptions, take: Interventions["take"]) => {
+  const { backend, clock } = options
+  const capacity = requireCapacity(options.log)
   const mask = makeMask(options.credentialHeaders, options.secretShapes, options.credentialFields ?? new Set())
-  const { log, open } = makeRequestLog(mask)
-  const interventions = makeInterventions()
-
+  const { log, open } = makeRequestLog(mask, capacity)
+  let sequence = 0
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const request = new Request(input, init)
     request.signal.throwIfAborted()
     const url = new URL(request.url)
-    const { method, headers } = request
+    const { headers, method } = request
     const operation = backend.operationOf(method, url)
-    for (const credential of backend.credentialsIn(headers)) mask.learn(credential)
-    const entry = open({ time: clock.now(), method, url, headers, operation })
-    const taken = interventions.take(operation)
+    if (capacity > 0) for (const credential of backend.credentialsIn(headers)) mask.learn(credential)
+    const seen = { sequence: ++sequence, time: clock.now(), ...(operation === undefined ? {} : { operation }) }
+    const entry = open({ ...seen, operation, method, url, headers })
     try {
-      const work = perform(backend, clock, request, taken, entry)
+      const taken = take({ ...seen, time: clock.wall() })
+      const work = perform(options, { request, url, entry, time: seen.time }, taken)
       const response = await untilAborted(request.signal, work)
-      entry.finish("answered", response.status)
+      entry.finish(isCut(response) ? "cut" : "answered", response.status)
       return response
     } catch (error) {
       entry.finish(outcomeOf(error, request.signal))
       throw error
     }
   }
+  return { fetch, log }
+}
 
+/** Makes everything of an emulator that does not depend on what its backend stores. */
+export const makeEngine = (options: EngineOptions): EngineParts => {
+  const { clock, lag } = options
+  const interventions = makeInterventions()
+  const { fetch, log } = makeFetch(options, interventions.take)
   return {
     fetch,
     requests: log,
-    clock: { now: clock.now, advance: clock.advance },
+    clock: { now: clock.now, wall: clock.wall, advance: clock.advance, skew: clock.skew },
     setLag: lag.set,
     ...interventions.controls
   }

@@ -1,160 +1,99 @@
 /** Interventions: what a test asks the emulator to do to coming requests instead of answering them. */
-import type { Answer, Emulator, Failure, Garbling, NetworkFailure, Outcome, Target } from "../Emulator.ts"
+import type { ArrivedRequest, Emulator, Fault, FaultSource, HandlerRun, Target } from "../Emulator.ts"
 import { requireDuration } from "./clock.ts"
-import { respond } from "./respond.ts"
-
-const outcomes = new WeakMap<object, Outcome>()
-
-/** Tells which network failure an error stands for; undefined for any other error. */
-export const networkOutcome = (error: unknown): Outcome | undefined =>
-  typeof error === "object" && error !== null ? outcomes.get(error) : undefined
-
-/** Makes the error Node's fetch rejects with: a plain `TypeError` whose cause carries the code. */
-export const networkFailure = (outcome: Outcome, code: string, detail: string): TypeError => {
-  const error = new TypeError("fetch failed", { cause: Object.assign(new Error(detail), { code }) })
-  outcomes.set(error, outcome)
-  return error
-}
-
-const connectionReset = () => networkFailure("reset", "ECONNRESET", "read ECONNRESET")
-
-const networkError = (kind: NetworkFailure["network"]): TypeError => {
-  switch (kind) {
-    case "refused":
-      return networkFailure("refused", "ECONNREFUSED", "connect ECONNREFUSED")
-    case "reset":
-      return connectionReset()
-    case "timeoutBeforeAnswer":
-      return networkFailure("timeout", "UND_ERR_HEADERS_TIMEOUT", "Headers Timeout Error")
-  }
-}
-
-const requireFailure = (failure: Failure): Failure => {
-  if ("network" in failure) return failure
-  if (Number.isInteger(failure.status) && failure.status >= 200 && failure.status <= 599) return failure
-  throw new TypeError(`failure.status takes a whole number from 200 to 599, got ${failure.status}`)
-}
-
-const fail =
-  (failure: Failure): Answer =>
-  () => {
-    if ("network" in failure) throw networkError(failure.network)
-    const headers = Object.entries(failure.headers ?? {})
-    return respond({
-      status: failure.status,
-      headers: failure.contentType === undefined ? headers : [...headers, ["content-type", failure.contentType]],
-      body: failure.body
-    })
-  }
-
-const loseResponse: Answer = async ({ proceed }) => {
-  await proceed()
-  throw connectionReset()
-}
-
-const hang =
-  (commit: boolean): Answer =>
-  async ({ proceed }) => {
-    if (commit) await proceed()
-    return new Promise(() => {})
-  }
-
-const garbled = (garbling: Garbling, body: string): readonly [contentType: string, body: string] => {
-  switch (garbling) {
-    case "truncated":
-      return ["application/json", body.length < 2 ? "{" : body.slice(0, Math.floor(body.length / 2))]
-    case "html":
-      return ["text/html", "<!doctype html><html><body><h1>It works</h1></body></html>"]
-    case "empty":
-      return ["application/json", ""]
-    case "text":
-      return ["application/json", "All is well."]
-  }
-}
-
-const garble =
-  (garbling: Garbling): Answer =>
-  async ({ proceed }) => {
-    const answer = await proceed()
-    const [contentType, body] = garbled(garbling, await answer.text())
-    const headers = new Headers(answer.headers)
-    headers.set("content-type", contentType)
-    return respond({ status: 200, headers: [...headers], body })
-  }
+import { answered, interventionOf, untouched, type Intervention } from "./faults.ts"
+import { makeQueue, type Queue } from "./queue.ts"
 
 interface Delay {
   readonly milliseconds: number
   readonly commit: "before" | "after"
 }
 
-interface Queued<Value> {
-  readonly value: Value
-  readonly operation: string | undefined
-  remaining: number
+type Controls = Pick<
+  Emulator<never, never>,
+  | "failNext"
+  | "loseNextResponse"
+  | "abandonNext"
+  | "delayNext"
+  | "hangNext"
+  | "garbleNext"
+  | "cutNext"
+  | "trickleNext"
+  | "duplicateNext"
+  | "staleNext"
+  | "skewNext"
+  | "answerNext"
+  | "clearInterventions"
+  | "setFaults"
+>
+
+/** What happens to one request. */
+export interface Taken {
+  readonly delay: Delay | undefined
+  readonly intervention: Intervention
+  /** Called after each run of the handler. */
+  readonly onHandled: ((run: HandlerRun) => void) | undefined
 }
 
-const makeQueue = <Value>() => {
-  let queue: Array<Queued<Value>> = []
+/** The queues and the source of faults, with the part of the control surface that fills them. */
+export interface Interventions {
+  readonly controls: Controls
+  readonly take: (request: ArrivedRequest) => Taken
+}
+
+const nothing: Taken = { delay: undefined, intervention: untouched, onHandled: undefined }
+
+const chosenBy = (source: FaultSource | undefined, request: ArrivedRequest): Taken => {
+  const chosen = source?.next(request)
+  if (chosen === undefined) return nothing
+  return { delay: undefined, intervention: interventionOf(chosen.fault), onHandled: chosen.onHandled }
+}
+
+type FaultControls = Omit<Controls, "answerNext" | "clearInterventions" | "setFaults" | "delayNext">
+
+const makeFaultControls = (queue: Queue<Intervention>): FaultControls => {
+  const add = (fault: Fault, target?: Target) => queue.add(interventionOf(fault, `${fault.kind}Next`), target)
   return {
-    add: (value: Value, target: Target = {}) => {
-      const remaining = target.count ?? 1
-      if (!Number.isSafeInteger(remaining) || remaining < 1) {
-        throw new TypeError(`count takes a whole number of 1 or more, got ${remaining}`)
-      }
-      queue.push({ value, operation: target.operation, remaining })
-    },
-    take: (operation: string | undefined): Value | undefined => {
-      const match = queue.find((queued) => queued.operation === undefined || queued.operation === operation)
-      if (match === undefined) return undefined
-      match.remaining -= 1
-      if (match.remaining === 0) queue = queue.filter((queued) => queued !== match)
-      return match.value
-    },
-    clear: () => {
-      queue = []
-    }
+    failNext: (failure, target) => add({ kind: "fail", failure, commit: target?.commit ?? false }, target),
+    loseNextResponse: (target) => add({ kind: "lose" }, target),
+    abandonNext: (milliseconds, target) => add({ kind: "abandon", milliseconds }, target),
+    hangNext: (target) => add({ kind: "hang", commit: target?.commit ?? true }, target),
+    garbleNext: (garbling, target) => add({ kind: "garble", garbling }, target),
+    cutNext: (target) => add({ kind: "cut" }, target),
+    trickleNext: (milliseconds, target) => add({ kind: "trickle", milliseconds }, target),
+    duplicateNext: (milliseconds, target) =>
+      add({ kind: "duplicate", milliseconds, answer: target?.answer ?? "first" }, target),
+    staleNext: (milliseconds, target) => add({ kind: "stale", milliseconds }, target),
+    skewNext: (milliseconds, target) => add({ kind: "skew", milliseconds }, target)
   }
 }
 
-type Controls = Pick<
-  Emulator<never, never>,
-  "failNext" | "loseNextResponse" | "delayNext" | "hangNext" | "garbleNext" | "answerNext" | "clearInterventions"
->
-
-/** What one request takes from the queues. */
-export interface Taken {
-  readonly delay: Delay | undefined
-  readonly answer: Answer
-}
-
-/** The queues, with the part of the control surface that fills them. */
-export interface Interventions {
-  readonly controls: Controls
-  readonly take: (operation: string | undefined) => Taken
-}
-
-const untouched: Answer = ({ proceed }) => proceed()
-
 /** Makes empty queues. */
 export const makeInterventions = (): Interventions => {
-  const answers = makeQueue<Answer>()
+  const interventions = makeQueue<Intervention>()
   const delays = makeQueue<Delay>()
+  let source: FaultSource | undefined
   return {
     controls: {
-      failNext: (failure, target) => answers.add(fail(requireFailure(failure)), target),
-      loseNextResponse: (target) => answers.add(loseResponse, target),
+      ...makeFaultControls(interventions),
       delayNext: (milliseconds, target) => {
         requireDuration("delayNext", milliseconds)
         delays.add({ milliseconds, commit: target?.commit ?? "before" }, target)
       },
-      hangNext: (target) => answers.add(hang(target?.commit ?? true), target),
-      garbleNext: (garbling, target) => answers.add(garble(garbling), target),
-      answerNext: (answer, target) => answers.add(answer, target),
+      answerNext: (answer, target) => interventions.add(answered(answer), target),
       clearInterventions: () => {
-        answers.clear()
+        interventions.clear()
         delays.clear()
+      },
+      setFaults: (next) => {
+        source = next
       }
     },
-    take: (operation) => ({ delay: delays.take(operation), answer: answers.take(operation) ?? untouched })
+    take: (request) => {
+      const delay = delays.take(request.operation)
+      const intervention = interventions.take(request.operation)
+      if (delay === undefined && intervention === undefined) return chosenBy(source, request)
+      return { ...nothing, delay, intervention: intervention ?? untouched }
+    }
   }
 }

@@ -6,6 +6,8 @@ export const masked = "<masked>"
 // A shorter text would mask half of every log line; no backend issues a credential this short.
 const shortestCredential = 8
 
+const bearer = /^Bearer\s+/i
+
 /** Replaces credentials in text. */
 export interface Mask {
   /** Treats this text as a credential from now on, as it is and percent-encoded. */
@@ -47,20 +49,18 @@ export const makeMask = (
   credentialFields: ReadonlySet<string>
 ): Mask => {
   const known = new Set<string>()
-  const text = (value: string) => {
-    let result = value
-    for (const shape of secretShapes) result = result.replace(shape, masked)
-    // Longest first: a credential may contain another one.
-    for (const credential of [...known].toSorted((left, right) => right.length - left.length)) {
-      result = result.replaceAll(credential, masked)
-    }
-    return result
-  }
-  const matchesShape = (credential: string) => text(credential) === masked
+  // Longest first: a credential may contain another one.
+  let ordered: ReadonlyArray<string> = []
+  const shaped = (value: string) => secretShapes.reduce((rest, shape) => rest.replace(shape, masked), value)
+  const text = (value: string) =>
+    ordered.reduce((rest, credential) => rest.replaceAll(credential, masked), shaped(value))
+  // What the shapes find anyway is not learned: a backend issues thousands of tokens, and each would slow every text.
+  const isShaped = (credential: string) => shaped(credential).replace(bearer, "") === masked
   const learn = (credential: string) => {
-    if (credential.length < shortestCredential || matchesShape(credential)) return
+    if (credential.length < shortestCredential || known.has(credential) || isShaped(credential)) return
     known.add(credential)
     known.add(encodeURIComponent(credential.toWellFormed()))
+    ordered = [...known].toSorted((left, right) => right.length - left.length)
   }
   const shapes = fieldShapes(credentialFields)
   const maskField = (_: string, before: string, value: string) => {

@@ -1,20 +1,27 @@
 /** The log of requests seen. */
-import type { Outcome, RequestLog, SeenRequest } from "../Emulator.ts"
+import type { HandlerRun, Outcome, RequestLog, SeenRequest } from "../Emulator.ts"
 import type { Mask } from "./mask.ts"
 
-const capacity = 10_000
+/** How many requests a log keeps unless told otherwise. */
+export const usualCapacity = 10_000
 
 type Entry = { -readonly [Field in keyof SeenRequest]: SeenRequest[Field] }
+
+/** One run of the handler, with the public id of the caller it recognised. */
+export interface LoggedRun extends HandlerRun {
+  readonly caller?: string
+}
 
 /** One entry while its request is under way. */
 export interface OpenRequest {
   readonly body: (text: string) => void
-  readonly handled: (caller: string | undefined) => void
+  readonly handled: (run: LoggedRun) => void
   readonly finish: (outcome: Outcome, status?: number) => void
 }
 
 /** What opens an entry. */
 export interface Arrival {
+  readonly sequence: number
   readonly time: number
   readonly method: string
   readonly url: URL
@@ -28,13 +35,13 @@ export interface WritableLog {
   readonly open: (arrival: Arrival) => OpenRequest
 }
 
-const entryOf = (mask: Mask, sequence: number, arrival: Arrival): Entry => {
+const entryOf = (mask: Mask, arrival: Arrival): Entry => {
   // Masked first: a credential of the query may show up in the path or in a header too.
   const query = [...arrival.url.searchParams].map(
     ([name, value]) => [mask.text(name), mask.query(name, value)] as const
   )
   return {
-    sequence,
+    sequence: arrival.sequence,
     time: arrival.time,
     method: arrival.method,
     path: mask.text(arrival.url.pathname),
@@ -50,9 +57,10 @@ const openOf = (mask: Mask, entry: Entry): OpenRequest => ({
   body: (text) => {
     entry.body = mask.body(text)
   },
-  handled: (caller) => {
+  handled: ({ caller, created }) => {
     entry.handled = true
     if (caller !== undefined) entry.caller = caller
+    if (created !== undefined) entry.created = [...(entry.created ?? []), created]
   },
   finish: (outcome, status) => {
     if (entry.outcome !== "pending") return
@@ -61,25 +69,29 @@ const openOf = (mask: Mask, entry: Entry): OpenRequest => ({
   }
 })
 
-/** Makes a log whose entries pass through a mask before they are kept. */
-export const makeRequestLog = (mask: Mask): WritableLog => {
+const unlogged: OpenRequest = { body: () => {}, handled: () => {}, finish: () => {} }
+
+/** Makes a log of the newest requests, whose entries pass through a mask before they are kept. */
+export const makeRequestLog = (mask: Mask, capacity: number): WritableLog => {
   let entries: Array<Entry> = []
-  let sequence = 0
+  const kept = () => (entries.length > capacity ? entries.slice(-capacity) : entries)
   return {
     log: {
       get all() {
-        return entries.map((entry) => ({ ...entry }))
+        return kept().map((entry) => ({ ...entry }))
       },
       count: (operation) =>
-        operation === undefined ? entries.length : entries.filter((entry) => entry.operation === operation).length,
+        operation === undefined ? kept().length : kept().filter((entry) => entry.operation === operation).length,
       clear: () => {
         entries = []
       }
     },
     open: (arrival) => {
-      const entry = entryOf(mask, ++sequence, arrival)
+      if (capacity === 0) return unlogged
+      const entry = entryOf(mask, arrival)
+      // Dropped many at a time: moving the rest for every request would be most of a request's cost.
+      if (entries.length >= 2 * capacity) entries = kept()
       entries.push(entry)
-      if (entries.length > capacity) entries.shift()
       return openOf(mask, entry)
     }
   }

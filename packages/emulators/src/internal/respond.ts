@@ -5,6 +5,8 @@ export interface Outgoing {
   readonly status: number
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>
   readonly body: string | undefined
+  /** The id of the key this answer tells of having created; never sent. */
+  readonly created?: string
 }
 
 const bodiless = new Set([204, 205, 304])

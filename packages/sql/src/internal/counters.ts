@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Scope } from "effect/Scope"
+import { inTransaction } from "./transaction.ts"
 
 /** What was counted for one key and is not stored yet. */
 export interface Tally {
@@ -29,12 +30,15 @@ export const latest = (left: number | undefined, right: number | undefined): num
   left === undefined ? right : right === undefined ? left : Math.max(left, right)
 
 const store = (sql: SqlClient, tallies: ReadonlyArray<Tally>) =>
-  sql.withTransaction(
+  inTransaction(
+    sql,
     Effect.forEach(
       tallies,
       ({ accepted, id, lastUsedAt = null, refused, tenant }) =>
+        // A key that was replaced meanwhile has no row any more, and its counts are dropped.
         sql`INSERT INTO keyfold_key_usage (tenant, id, accepted, refused, last_used_at)
-          VALUES (${tenant}, ${id}, ${accepted}, ${refused}, ${lastUsedAt})
+          SELECT tenant, id, ${accepted}, ${refused}, CAST(${lastUsedAt} AS BIGINT)
+            FROM keyfold_keys WHERE tenant = ${tenant} AND id = ${id}
           ON CONFLICT (tenant, id) DO UPDATE SET
             accepted = keyfold_key_usage.accepted + excluded.accepted,
             refused = keyfold_key_usage.refused + excluded.refused,
@@ -45,7 +49,12 @@ const store = (sql: SqlClient, tallies: ReadonlyArray<Tally>) =>
     )
   )
 
-const chunksOf = (tallies: ReadonlyArray<Tally>): ReadonlyArray<ReadonlyArray<Tally>> => {
+const inOrder = (left: Tally, right: Tally): number =>
+  left.tenant === right.tenant ? (left.id < right.id ? -1 : 1) : left.tenant < right.tenant ? -1 : 1
+
+const chunksOf = (unordered: Iterable<Tally>): ReadonlyArray<ReadonlyArray<Tally>> => {
+  // Processes that write the same keys in the same order cannot deadlock.
+  const tallies = [...unordered].toSorted(inOrder)
   const chunks: Array<ReadonlyArray<Tally>> = []
   for (let start = 0; start < tallies.length; start += batchSize) chunks.push(tallies.slice(start, start + batchSize))
   return chunks
@@ -76,7 +85,7 @@ export const make = Effect.fnUntraced(function* (sql: SqlClient): Effect.fn.Retu
     })
 
   const flush = Effect.suspend(() => {
-    const chunks = chunksOf([...tallies.values()])
+    const chunks = chunksOf(tallies.values())
     tallies = new Map()
     return Effect.forEach(chunks, storeOrKeep, { discard: true })
   }).pipe(Effect.uninterruptible)

@@ -1,28 +1,30 @@
 /** The driver's operations on one tenant's keys, in SQL that SQLite and PostgreSQL share. */
-import { KeyId, type ApiKey, type IssuedKey, type KeyRef, type KeyStatus, type Revocation } from "@keyfold/core/ApiKey"
+import type { ApiKey, KeyRef, KeyStatus, Revocation } from "@keyfold/core/ApiKey"
 import type { Capabilities } from "@keyfold/core/Capabilities"
 import {
   DriverError,
   refuse,
-  type CreateRequest,
   type Driver,
   type DriverPage,
+  type FoundOperation,
   type PageRequest
 } from "@keyfold/core/Driver"
-import { Conflict, NotFound, Unavailable } from "@keyfold/core/KeyStoreError"
+import { NotFound, Unavailable } from "@keyfold/core/KeyStoreError"
 import type { KeyUsage } from "@keyfold/core/KeyUsage"
+import type { OperationId } from "@keyfold/core/OperationId"
 import type { Verification } from "@keyfold/core/Verification"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import * as KeyFormat from "../KeyFormat.ts"
 import * as Pepper from "../Pepper.ts"
 import type { Counters } from "./counters.ts"
+import { create } from "./create.ts"
 import { fromSqlError } from "./failure.ts"
 import * as rows from "./rows.ts"
 
@@ -63,89 +65,18 @@ const present = Effect.fnUntraced(function* (view: View, row: rows.Row): Effect.
   return rows.toApiKey(row, view.counters.pending(view.tenant, row.id), yield* DateTime.now)
 })
 
-interface Operation {
-  readonly id: string
-  readonly owner: string | null
-  readonly nonce: string
-}
-
-const findOperation = ({ sql, tenant }: View, request: CreateRequest) =>
-  Effect.map(
-    sql<Operation>`SELECT id, owner, nonce FROM keyfold_keys
-      WHERE tenant = ${tenant} AND operation_id = ${request.operationId}`,
-    (found) => found[0]
+const findOperation = Effect.fnUntraced(function* (
+  view: View,
+  operationId: OperationId
+): Effect.fn.Return<FoundOperation | undefined, DriverError> {
+  const { sql, tenant } = view
+  const found = yield* query(
+    sql`SELECT ${sql.literal(rows.columns)} FROM keyfold_keys AS k
+      LEFT JOIN keyfold_key_usage AS u ON u.tenant = k.tenant AND u.id = k.id
+      WHERE k.tenant = ${tenant} AND k.operation_id = ${operationId}`
   )
-
-const conflict = ({ id, owner }: Operation) => {
-  const existing: KeyRef = { id: KeyId.make(id), ...(owner === null ? {} : { owner }) }
-  return new DriverError({ reason: new Conflict({ existing }), sent: "maybe" })
-}
-
-/**
- * Decides what a failed insert left behind: this attempt's own row means that the key was made.
- *
- * On SQLite a missing row is final. On PostgreSQL the commit of a lost connection may still be on its way.
- */
-const settleInsert = Effect.fnUntraced(function* (
-  view: View,
-  request: CreateRequest,
-  error: SqlError
-): Effect.fn.Return<void, DriverError> {
-  const failure = fromSqlError(error)
-  if (failure.sent === "no") return yield* failure
-  const found = yield* Effect.mapError(findOperation(view, request), () => failure)
-  if (found?.nonce === request.nonce) return
-  if (found !== undefined) return yield* conflict(found)
-  const final = view.sql.onDialectOrElse({ sqlite: () => true, orElse: () => false })
-  return yield* final ? new DriverError({ reason: failure.reason, sent: "no" }) : failure
-})
-
-const vanished = new DriverError({
-  reason: new Unavailable({ problem: "another create under this operation id was undone meanwhile" }),
-  sent: "no"
-})
-
-const insert = Effect.fnUntraced(function* (
-  view: View,
-  request: CreateRequest,
-  minted: rows.Minted
-): Effect.fn.Return<void, DriverError> {
-  const { sql } = view
-  const statement = sql<{ readonly id: string }>`
-    INSERT INTO keyfold_keys ${sql.insert(rows.toInsert(request, minted))}
-    ON CONFLICT (tenant, operation_id) DO NOTHING RETURNING id`
-  const inserted = yield* Effect.catch(statement, (error) =>
-    Effect.as(settleInsert(view, request, error), [{ id: minted.id }])
-  )
-  if (inserted.length > 0) return
-  const existing = yield* query(findOperation(view, request))
-  return yield* existing === undefined ? vanished : conflict(existing)
-})
-
-const create = Effect.fnUntraced(function* (
-  view: View,
-  request: CreateRequest
-): Effect.fn.Return<IssuedKey, DriverError> {
-  const { id, secret } = yield* KeyFormat.generate
-  const { pepper, version } = view.keyring.current
-  const createdAt = yield* Clock.currentTimeMillis
-  const hint = Redacted.value(secret).slice(-4)
-  const secretHash = Pepper.hash(pepper, view.tenant, secret)
-  yield* insert(view, request, { tenant: view.tenant, id, secretHash, pepperVersion: version, hint, createdAt })
-  const { expiresAt, name, owner, scopes, tags } = request
-  const key: ApiKey = {
-    id,
-    ...(name === undefined ? {} : { name }),
-    ...(owner === undefined ? {} : { owner }),
-    scopes,
-    status: "active",
-    createdAt: DateTime.makeUnsafe(createdAt),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-    hint,
-    tags,
-    provider: { sql: { pepperVersion: version } }
-  }
-  return { key, secret }
+  const [row] = yield* rows.decode(found)
+  return row === undefined ? undefined : { key: yield* present(view, row), nonce: row.nonce }
 })
 
 const readPosition = (position: string) => {
@@ -245,6 +176,7 @@ export const make = (database: Database, tenant: string): Driver => {
     capabilities: database.capabilities,
     defaultScopes: [],
     create: (request) => create(view, request),
+    findOperation: (operationId) => findOperation(view, operationId),
     get: (ref) => Effect.flatMap(requireRow(view, ref.id), (row) => present(view, row)),
     list: { kind: "pages", page: (request) => page(view, request) },
     revoke: (ref) => revoke(view, ref),

@@ -1,6 +1,7 @@
 /** Turns what SQL fails with into the words of the driver contract; texts are fixed, so nothing can leak. */
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { DriverError } from "@keyfold/core/Driver"
+import { JournalError } from "@keyfold/core/Journal"
 import { InvalidResponse, Unavailable } from "@keyfold/core/KeyStoreError"
 import type { SqlError } from "effect/sql/SqlError"
 
@@ -8,7 +9,8 @@ const problems: { readonly [Tag in SqlError["reason"]["_tag"]]?: string } = {
   LockTimeoutError: "the database is locked by another process",
   ConnectionError: "the connection to the database failed",
   AuthenticationError: "the database did not accept the connection",
-  AuthorizationError: "the database did not permit the statement"
+  AuthorizationError: "the database did not permit the statement",
+  StatementTimeoutError: "the database took too long"
 }
 
 /** Failures after which the database has certainly kept nothing of the statement. */
@@ -20,8 +22,12 @@ const undone: ReadonlySet<SqlError["reason"]["_tag"]> = new Set([
   "UniqueViolation",
   "ConstraintError",
   "DeadlockError",
-  "SerializationError"
+  "SerializationError",
+  "StatementTimeoutError"
 ])
+
+/** Whether the database has certainly kept nothing of the statement, or never got it. */
+const isUndone = ({ reason }: SqlError): boolean => undone.has(reason._tag) || reason.operation === "connect"
 
 const problemOf = (error: SqlError): string => problems[error.reason._tag] ?? "the database could not do this"
 
@@ -29,8 +35,17 @@ const problemOf = (error: SqlError): string => problems[error.reason._tag] ?? "t
 export const fromSqlError = (error: SqlError): DriverError =>
   new DriverError({
     reason: new Unavailable({ problem: problemOf(error) }),
-    sent: undone.has(error.reason._tag) ? "no" : "maybe"
+    sent: isUndone(error) ? "no" : "maybe"
   })
+
+/** Reports a failed statement of the journal. */
+export const toJournalError = (error: SqlError): JournalError =>
+  new JournalError({ problem: `the journal cannot be used: ${problemOf(error)}` })
+
+/** Reports an entry or a record that is not what this package writes. */
+export const unreadableJournal = new JournalError({
+  problem: "a stored entry of the journal cannot be read; was the database changed by hand?"
+})
 
 /** Reports a row that is not what this package writes. */
 export const unreadable = new DriverError({
@@ -38,10 +53,15 @@ export const unreadable = new DriverError({
   sent: "maybe"
 })
 
+const advice = {
+  sqlite: "Check that no other program holds it, that it is not damaged, and that the disk has space.",
+  postgres: "Check that the server runs, and the host, the database, the user and the password."
+}
+
 /** Reports a database that cannot be used while a store is being built. */
-export const whileOpening = (error: SqlError): ConfigurationError =>
+export const whileOpening = (dialect: keyof typeof advice, error: SqlError): ConfigurationError =>
   new ConfigurationError({
     field: "url",
     problem: `the database cannot be used: ${problemOf(error)}.`,
-    fix: "Check that no other program holds it, that it is not damaged, and that the disk has space."
+    fix: advice[dialect]
   })

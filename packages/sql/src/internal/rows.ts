@@ -13,6 +13,7 @@ const Count = Schema.Union([Schema.Int, Schema.BigInt, Schema.String])
 
 const Row = Schema.Struct({
   id: KeyId,
+  nonce: Schema.String,
   name: Schema.NullOr(Schema.String),
   owner: Schema.NullOr(Schema.String),
   scopes: Schema.fromJsonString(Schema.Array(Schema.String)),
@@ -33,7 +34,7 @@ export interface Row extends Schema.Schema.Type<typeof Row> {}
 
 /** The columns of `Row`, from `keyfold_keys AS k LEFT JOIN keyfold_key_usage AS u`. */
 export const columns =
-  "k.id, k.name, k.owner, k.scopes, k.tags, k.secret_hash, k.pepper_version, k.hint, " +
+  "k.id, k.nonce, k.name, k.owner, k.scopes, k.tags, k.secret_hash, k.pepper_version, k.hint, " +
   "k.created_at, k.expires_at, k.revoked_at, u.accepted, u.refused, u.last_used_at"
 
 const decodeRows = Schema.decodeUnknownEffect(Schema.Array(Row))

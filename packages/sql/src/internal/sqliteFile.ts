@@ -27,6 +27,10 @@ const problem = (text: string, fix: string) =>
 
 const resolve = (request: Pick<Request, "filename" | "folder">) => Path.resolve(request.folder ?? ".", request.filename)
 
+/** The path of a database that is a file. */
+export const pathOf = (request: Pick<Request, "filename" | "folder">): string | undefined =>
+  request.filename === memory ? undefined : resolve(request)
+
 const parentOf = (filename: string) => {
   const parent = Path.dirname(filename)
   return parent === "." ? "its folder" : `the folder "${parent}"`

@@ -67,7 +67,7 @@ export const create = (world: World, request: NewKey): Outgoing => {
     deactivatedAt: undefined,
     deactivationCommittedAt: -Infinity
   })
-  return json(200, apiKey(world, { row, active: true }, { key: row.secret, message: notice }))
+  return { ...json(200, apiKey(world, { row, active: true }, { key: row.secret, message: notice })), created: id }
 }
 
 /** Lists the active keys of all organizations. */
@@ -84,7 +84,7 @@ export const list = (world: World): Outgoing => {
 /** Reads one key, deactivated ones included. */
 export const get = (world: World, id: string): Outgoing => {
   refuseOutage(world)
-  const view = world.table.visible().find(({ row }) => row.id === id)
+  const view = world.table.see(id)
   if (view === undefined) throw detail(404, "API Key not found")
   return json(200, apiKey(world, view, { message: "" }))
 }

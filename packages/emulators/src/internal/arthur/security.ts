@@ -53,7 +53,7 @@ const isLive =
   (credential: Credential): credential is IdentityToken =>
     credential.kind === "jwt" &&
     credential.value === token &&
-    (credential.expiresAt === undefined || world.clock.now() < credential.expiresAt)
+    (credential.expiresAt === undefined || world.clock.wall() < credential.expiresAt)
 
 const identityOf = (world: World, token: string): Caller | undefined => {
   if (token === "undefined") throw detail(401, "Unauthorized")

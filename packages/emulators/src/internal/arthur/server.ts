@@ -116,7 +116,7 @@ export const makeServer = (world: World): Backend => ({
     const handled = answer(world, incoming)
     const chunked = handled.body === undefined ? [] : [["transfer-encoding", "chunked"] as const]
     const vary = incoming.headers.has("origin") ? [["vary", "Origin"] as const] : []
-    const date = ["date", new Date(world.clock.now()).toUTCString()] as const
+    const date = ["date", new Date(world.clock.wall()).toUTCString()] as const
     return { ...handled, headers: [...handled.headers, ...chunked, ...vary, date] }
   }
 })

@@ -37,19 +37,28 @@ export interface Table {
   readonly deactivate: (row: Row) => void
   /** Shows every row a read sees, in order of insertion. */
   readonly visible: () => ReadonlyArray<View>
+  /** Shows one row when a read sees it. */
+  readonly see: (id: string) => View | undefined
 }
 
 /** Makes an empty table. */
 export const makeTable = (clock: Clock, lag: () => Lag): Table => {
   const rows = new Map<string, Row>()
   const secrets = new Map<string, Row>()
-  const view = (row: Row): ReadonlyArray<View> => {
+  let countActive = 0
+  const see = (some: Iterable<Row>): ReadonlyArray<View> => {
     const now = clock.now()
-    if (now - row.committedAt < lag().visibility) return []
-    return [{ row, active: row.active || now - row.deactivationCommittedAt < lag().revocation }]
+    const { revocation, visibility } = lag()
+    const seen: Array<View> = []
+    for (const row of some) {
+      if (now - row.committedAt < visibility) continue
+      seen.push({ row, active: row.active || now - row.deactivationCommittedAt < revocation })
+    }
+    return seen
   }
   return {
     insert: (row) => {
+      countActive += Number(row.active) - Number(rows.get(row.id)?.active ?? false)
       rows.set(row.id, row)
       secrets.set(row.secret, row)
       return row
@@ -57,14 +66,20 @@ export const makeTable = (clock: Clock, lag: () => Lag): Table => {
     all: () => [...rows.values()],
     find: (id) => rows.get(id),
     findBySecret: (secret) => secrets.get(secret),
-    countActive: () => [...rows.values()].filter((row) => row.active).length,
+    countActive: () => countActive,
     deactivate: (row) => {
-      const now = clock.now()
-      if (row.active) row.deactivationCommittedAt = now
+      if (row.active) {
+        row.deactivationCommittedAt = clock.now()
+        countActive -= 1
+      }
       row.active = false
       // A repeat overwrites the time.
-      row.deactivatedAt = now
+      row.deactivatedAt = clock.wall()
     },
-    visible: () => [...rows.values()].flatMap(view)
+    visible: () => see(rows.values()),
+    see: (id) => {
+      const row = rows.get(id)
+      return row === undefined ? undefined : see([row])[0]
+    }
   }
 }

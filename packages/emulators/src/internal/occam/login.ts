@@ -52,7 +52,7 @@ export const exchange = (world: World, query: URLSearchParams): Entry => {
   if (row === undefined || !world.users.has(row.email)) {
     throw detail(switches.badKeyStatus, switches.badKeyStatus === 400 ? wrongPassword : "Invalid API key")
   }
-  if (switches.exchangeCountsAsUse) row.lastUsed = world.clock.now()
+  if (switches.exchangeCountsAsUse) row.lastUsed = world.clock.wall()
   return {
     answer: json(200, accessTokenResponse(world, world.sessions.issueAccess(row.email, row.id))),
     email: row.email

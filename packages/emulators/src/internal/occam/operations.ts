@@ -18,8 +18,7 @@ const newSecret = (world: World, id: string): string =>
 const sameName = (world: World, caller: Caller, name: string): Row | undefined => {
   const { deletedNamesCount, repeatedName } = world.switches()
   const refuses = repeatedName === "conflict" || repeatedName === "badRequest"
-  const own = world.table.all().filter((row) => row.email === caller.email && row.name === name)
-  return own.find((row) => !row.deleted || (refuses && deletedNamesCount))
+  return world.table.named(caller.email, name).find((row) => !row.deleted || (refuses && deletedNamesCount))
 }
 
 const repeat = (world: World, row: Row): Outgoing | undefined => {
@@ -44,14 +43,14 @@ export const create = (world: World, caller: Caller, name: string): Outgoing => 
   const existing = sameName(world, caller, name)
   const repeated = existing === undefined ? undefined : repeat(world, existing)
   if (repeated !== undefined) return repeated
-  if (world.table.live(caller.email).length >= world.maxKeys) {
+  if (world.table.countLive(caller.email) >= world.maxKeys) {
     throw detail(world.switches().limitStatus, "API key limit reached")
   }
   const id = crypto.randomUUID()
-  const now = world.clock.now()
   const secret = newSecret(world, id)
-  const fields = { id, email: caller.email, name, created: now, committedAt: now, secret }
-  return visibleKey(world.table.insert({ ...fields, origin: "created" }))
+  const times = { created: world.clock.wall(), committedAt: world.clock.now() }
+  const row = world.table.insert({ ...times, id, email: caller.email, name, secret, origin: "created" })
+  return { ...visibleKey(row), created: id }
 }
 
 const suffixes = { offset: "+00:00", zulu: "Z", none: "" }
@@ -84,8 +83,8 @@ const hiddenKey = (row: Row, switches: Switches) => ({
 export const list = (world: World, caller: Caller): Outgoing => {
   const switches = world.switches()
   const shown = world.table
-    .visible()
-    .filter(({ deleted, row }) => row.email === caller.email && (switches.listIncludesDeleted || !deleted))
+    .visible(caller.email)
+    .filter(({ deleted }) => switches.listIncludesDeleted || !deleted)
     .map(({ row }) => hiddenKey(row, switches))
   return json(200, switches.listOrder === "newestFirst" ? shown.toReversed() : shown)
 }
@@ -134,7 +133,7 @@ export const revoke = (world: World, caller: Caller, id: string): Outgoing => {
 /** Reports the usage of one key. */
 export const usage = (world: World, caller: Caller, id: string): Outgoing => {
   const { unknownUsage, usageOfDeleted } = world.switches()
-  const view: View | undefined = world.table.visible().find(({ row }) => row.id === id.toLowerCase())
+  const view: View | undefined = world.table.see(id.toLowerCase())
   const row = own(world, caller, id, view?.row)
   if (row === undefined) throw failure(unknownUsage)
   if (view?.deleted === true && usageOfDeleted !== "reported") throw failure(usageOfDeleted)

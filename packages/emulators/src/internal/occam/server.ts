@@ -108,6 +108,6 @@ export const makeServer = (world: World): Backend => ({
   },
   handle: async (incoming) => {
     const handled = answer(world, incoming)
-    return { ...handled, headers: [...handled.headers, ["date", new Date(world.clock.now()).toUTCString()]] }
+    return { ...handled, headers: [...handled.headers, ["date", new Date(world.clock.wall()).toUTCString()]] }
   }
 })

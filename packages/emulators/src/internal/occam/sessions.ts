@@ -43,7 +43,7 @@ export interface Sessions {
 export const makeSessions = (clock: Clock, lifetimes: Lifetimes): Sessions => {
   const access = new Map<string, AccessToken>()
   const refresh = new Map<string, RefreshToken>()
-  const now = () => Math.floor(clock.now() / 1_000)
+  const now = () => Math.floor(clock.wall() / 1_000)
   return {
     lifetimes,
     now,

@@ -6,7 +6,7 @@ import type { World } from "./world.ts"
 const dayMilliseconds = 86_400_000
 
 const perDay = (world: World, row: Row): number => {
-  const days = Math.max(1, (world.clock.now() - row.created) / dayMilliseconds)
+  const days = Math.max(1, (world.clock.wall() - row.created) / dayMilliseconds)
   return Math.round((row.counters.completed / days) * 100) / 100
 }
 
@@ -54,5 +54,5 @@ export const countUse = (world: World, row: Row, failed: boolean): void => {
   counters.completed += 1
   if (failed) counters.failed += 1
   else counters.successful += 1
-  row.lastUsed = world.clock.now()
+  row.lastUsed = world.clock.wall()
 }

@@ -1,7 +1,7 @@
 /** The operations both dialects are made of. */
 import type { Organization } from "../../WhyLabs.ts"
 import type { Outgoing } from "../respond.ts"
-import { success } from "./answers.ts"
+import { Refusal, success } from "./answers.ts"
 import { generateKey, hashOf, keyIdOf } from "./keys.ts"
 import { userApiKey } from "./render.ts"
 import type { Row, View } from "./table.ts"
@@ -14,7 +14,7 @@ const shortestLifeMilliseconds = 60_000
 /** Checks an expiration against the 60-second rule; exactly 60 s ahead passes. */
 export const checkExpiration = (world: World, call: Call, expiration: bigint | undefined): number | undefined => {
   if (expiration === undefined) return undefined
-  if (expiration < BigInt(world.clock.now() + shortestLifeMilliseconds)) {
+  if (expiration < BigInt(world.clock.wall() + shortestLifeMilliseconds)) {
     throw illegalArgument(call, "Invalid expiration time")
   }
   const year10000 = 253_402_300_800_000n
@@ -57,15 +57,17 @@ export interface Mint {
 export const mint = async (world: World, call: Call, fields: Mint): Promise<Outgoing> => {
   refuseBlankUser(world, call, fields.userId)
   const key = generateKey()
-  const now = world.clock.now()
-  const stored = { ...fields, key, keyId: keyIdOf(key), creationTime: now, committedAt: now, revoked: false }
+  const { clock } = world
+  const times = { creationTime: clock.wall(), committedAt: clock.now() }
+  const stored = { ...fields, ...times, key, keyId: keyIdOf(key), revoked: false }
   const row: Row = world.table.insert({ ...stored, origin: "created" })
   if (!ownerReadsBack(fields.userId)) {
     // The text of the real failure carries the key's hash too.
-    throw internalError(call, `could not look up key after creation using hash ${await hashOf(key)}`)
+    const { answer } = internalError(call, `could not look up key after creation using hash ${await hashOf(key)}`)
+    throw new Refusal({ ...answer, created: row.keyId })
   }
   const details = { key: `${key}:${fields.organization}`, lastUsed: true }
-  return success(userApiKey({ row, revoked: false }, world.switches(), details))
+  return { ...success(userApiKey({ row, revoked: false }, world.switches(), details)), created: row.keyId }
 }
 
 /** Lists an organization's keys as its index shows them, without revoked ones. */
@@ -75,8 +77,7 @@ export const liveKeys = (world: World, call: Call, organization: string): Readon
 /** Revokes one key of one owner; repeating it answers the same. */
 export const revoke = (world: World, call: Call, organization: string, userId: string, keyId: string): Outgoing => {
   refuseBlankUser(world, call, userId)
-  const owned = world.table.byOwner(organization, userId).filter((view) => view.row.keyId === keyId)
-  const matches = readable(call, owned)
+  const matches = readable(call, world.table.byOwnerAndId(organization, userId, keyId))
   const [match] = matches
   if (match === undefined) {
     if (keyId === "" && world.switches().blankKeyId === 500) throw internalError(call, "key_id is empty")

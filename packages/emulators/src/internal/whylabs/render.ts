@@ -19,13 +19,11 @@ const scopesOf = (row: Row) =>
 
 const aliasOf = (row: Row, switches: Switches) => row.alias ?? (switches.unsetAlias === "empty" ? "" : undefined)
 
+// JSON omits what is undefined.
 const omitAbsent = (fields: Readonly<Record<string, unknown>>, switches: Switches) =>
-  Object.fromEntries(
-    Object.entries(fields).flatMap(([name, value]) => {
-      if (value !== undefined) return [[name, value]]
-      return switches.explicitNulls ? [[name, null]] : []
-    })
-  )
+  switches.explicitNulls
+    ? Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, value ?? null]))
+    : fields
 
 /** The `UserApiKey` of create, list, get and revoke. */
 export const userApiKey = ({ revoked, row }: View, switches: Switches, details: Details) =>

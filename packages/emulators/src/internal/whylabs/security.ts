@@ -115,7 +115,7 @@ export const makeIdentify = (table: Table, clock: Clock, credentials: ReadonlyAr
     if (found === undefined) return "refused"
     // A use is buffered as soon as the key is found, before expiry and revocation are looked at.
     table.markUsed(found.row)
-    const expired = found.row.expirationTime !== undefined && clock.now() > found.row.expirationTime
+    const expired = found.row.expirationTime !== undefined && clock.wall() > found.row.expirationTime
     return expired || found.revoked === true ? "refused" : callerOfRow(found.row)
   }
 }

@@ -74,6 +74,7 @@ export const makeServer = (parts: ServerParts): Backend => ({
   },
   handle: async (incoming) => {
     const requestId = incoming.headers.get("x-request-id") || crypto.randomUUID()
+    const date = new Date(parts.world.clock.wall()).toUTCString()
     const handled = await answer(parts, incoming, requestId)
     return {
       ...handled,
@@ -82,7 +83,7 @@ export const makeServer = (parts: ServerParts): Backend => ({
         ["x-request-id", requestId],
         ["access-control-allow-origin", "*"],
         ["strict-transport-security", "max-age=31536000; includeSubDomains; preload"],
-        ["date", new Date(parts.world.clock.now()).toUTCString()]
+        ["date", date]
       ]
     }
   }

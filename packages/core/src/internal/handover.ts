@@ -1,0 +1,162 @@
+/** From a minted key to somebody who holds it, or back to no key. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { IssuedKey } from "../ApiKey.ts"
+import { DriverError } from "../Driver.ts"
+import type { JournalError } from "../Journal.ts"
+import { Conflict, NotDelivered, OutcomeUnknown, type Reason } from "../KeyStoreError.ts"
+import { SinkError, type Delivery, type Receipt, type Sink } from "../Sink.ts"
+import type { CallFailure } from "./retry.ts"
+import { giveUp, journalFailure, refOf, revokeOrGone, suspect, type Minted, type Sender } from "./sender.ts"
+
+/** An open sink, ready for one secret. */
+export interface Put {
+  readonly delivery: Delivery
+  readonly sink: Sink
+  readonly within: Duration.Duration
+  readonly write: (issued: IssuedKey) => Effect.Effect<Receipt, SinkError>
+}
+
+/** How far a create has got. `isHeld` is set once a sink holds the secret, or the key was revoked again. */
+export interface Progress {
+  minted: Minted | undefined
+  isHeld: boolean
+}
+
+const defaultWithin = Duration.seconds(30)
+
+/** What the journal's lease covers beyond the time a sink may take. */
+const margin = Duration.seconds(10)
+
+/** Opens a sink before anything is sent, so that no key is made that could not be put there. */
+export const open = Effect.fnUntraced(function* (delivery: Delivery): Effect.fn.Return<Put, CallFailure, Scope.Scope> {
+  const { sink } = delivery
+  const write = yield* Effect.mapError(sink.open, ({ message }) => ({
+    error: new DriverError({ reason: new NotDelivered({ problem: message, revoked: false }), sent: "no" }),
+    attempts: 0,
+    exhausted: false
+  }))
+  const within = sink.within === undefined ? defaultWithin : Duration.fromInputUnsafe(sink.within)
+  return { delivery, sink, within, write }
+})
+
+const soon = Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 3 }))
+
+const noted = (
+  sender: Sender,
+  write: (
+    journal: NonNullable<Sender["store"]["journal"]>,
+    lease: NonNullable<Sender["lease"]>
+  ) => Effect.Effect<boolean, JournalError>
+): Effect.Effect<boolean, DriverError> => {
+  const { journal } = sender.store
+  return journal === undefined || sender.lease === undefined
+    ? Effect.succeed(true)
+    : Effect.mapError(Effect.retry(write(journal, sender.lease), soon), journalFailure)
+}
+
+const refusal = (reason: Reason) => new DriverError({ reason, sent: "maybe" })
+
+/** Revokes a key that nobody will hold; where that fails now, it is watched until it is gone. */
+const takeBack = (sender: Sender, progress: Progress, { issued, nonce }: Minted): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const { store } = sender
+    store.recent.add(issued.key.id, yield* Clock.currentTimeMillis)
+    const isRevoked = yield* Effect.isSuccess(revokeOrGone(store, issued.key))
+    progress.isHeld = true
+    if (!isRevoked) yield* suspect(sender, nonce, issued.key)
+    return isRevoked
+  }).pipe(Effect.uninterruptible)
+
+const takenBack = Effect.fnUntraced(function* (
+  sender: Sender,
+  progress: Progress,
+  minted: Minted,
+  reason: Reason
+): Effect.fn.Return<never, DriverError> {
+  const isRevoked = yield* takeBack(sender, progress, minted)
+  const problem = `${reason.message}; key ${minted.issued.key.id} could not be revoked yet`
+  return yield* refusal(isRevoked ? reason : new OutcomeUnknown({ problem }))
+})
+
+const overtaken = new Conflict({
+  problem: "another create under this operation id took over; this one's key was revoked"
+})
+
+const write = (put: Put, issued: IssuedKey, sender: Sender): Effect.Effect<Receipt, SinkError> =>
+  put.write(issued).pipe(
+    Effect.timeoutOrElse({
+      duration: put.within,
+      orElse: () =>
+        Effect.fail(
+          new SinkError({ sink: put.sink.name, problem: `no confirmation within ${Duration.format(put.within)}.` })
+        )
+    }),
+    // A sink that failed after it had the secret may say so.
+    Effect.catch((error) =>
+      put.sink.holds(sender.store.driver.identify ?? (() => Option.none())).pipe(
+        Effect.orElseSucceed(() => Option.none()),
+        Effect.flatMap((holds) =>
+          Option.isSome(holds) && holds.value === issued.key.id ? Effect.succeed({ holds }) : Effect.fail(error)
+        )
+      )
+    )
+  )
+
+const toSink = Effect.fnUntraced(function* (
+  sender: Sender,
+  progress: Progress,
+  minted: Minted,
+  put: Put
+): Effect.fn.Return<void, DriverError> {
+  const { issued, nonce } = minted
+  const key = refOf(issued.key)
+  const lasting = Duration.sum(put.within, margin)
+  const isOurs = yield* Effect.catch(
+    noted(sender, (journal, lease) => journal.minted(lease, nonce, key, lasting)),
+    ({ reason }) => takenBack(sender, progress, minted, reason)
+  )
+  if (!isOurs) return yield* takenBack(sender, progress, minted, overtaken)
+  yield* Effect.uninterruptibleMask((restore) =>
+    restore(write(put, issued, sender)).pipe(
+      Effect.tap((receipt) =>
+        Effect.sync(() => {
+          put.delivery.receipt = receipt
+          progress.isHeld = true
+        })
+      ),
+      Effect.catch(({ message }) =>
+        Effect.flatMap(takeBack(sender, progress, minted), (revoked) =>
+          Effect.fail(refusal(new NotDelivered({ problem: message, key, revoked })))
+        )
+      ),
+      Effect.andThen(confirm(sender, progress, minted))
+    )
+  )
+})
+
+const confirm = (sender: Sender, progress: Progress, minted: Minted): Effect.Effect<void, DriverError> =>
+  noted(sender, (journal, lease) => journal.delivered(lease, minted.nonce, refOf(minted.issued.key))).pipe(
+    Effect.catch(({ reason }) => takenBack(sender, progress, minted, reason)),
+    Effect.flatMap((isOurs) => (isOurs ? Effect.void : takenBack(sender, progress, minted, overtaken)))
+  )
+
+/** Has the secret held by whom it is for: the sink, or the caller. A key that cannot be handed over is revoked again. */
+export const handOver = (
+  sender: Sender,
+  progress: Progress,
+  minted: Minted,
+  put: Put | undefined
+): Effect.Effect<void, DriverError> =>
+  put === undefined ? confirm(sender, progress, minted) : toSink(sender, progress, minted, put)
+
+/** Ends a create that did not succeed: a key that was made and that nobody holds is revoked in the background. */
+export const cleanUp = (sender: Sender, { isHeld, minted }: Progress): Effect.Effect<void> =>
+  Effect.andThen(
+    minted === undefined || isHeld ? Effect.void : suspect(sender, minted.nonce, minted.issued.key),
+    giveUp(sender)
+  )
