@@ -13,9 +13,25 @@ import type * as Scope from "effect/Scope"
 import type { Capabilities } from "./Capabilities.ts"
 import type { ConfigurationError } from "./ConfigurationError.ts"
 import type { Driver } from "./Driver.ts"
+import type { Journal } from "./Journal.ts"
 import * as KeyStore from "./KeyStore.ts"
 
 const TypeId = "~@keyfold/core/Adapter"
+
+/**
+ * Keeps a journal for every store of a configuration, on a backend that can.
+ *
+ * - `options` decodes what the configuration file says; secret fields use the `Secret` schema, and `secret`, which keys the
+ *   chains, is one of them.
+ * - `open` opens the journal; the scope's end closes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JournalKeeper<Options> {
+  readonly options: Schema.Codec<Options, unknown>
+  readonly open: (options: Options) => Effect.Effect<Journal, ConfigurationError, Scope.Scope>
+}
 
 /**
  * Connects one backend to Keyfold.
@@ -23,11 +39,12 @@ const TypeId = "~@keyfold/core/Adapter"
  * - `options` decodes what the configuration file says; secret fields use the `Secret` schema.
  * - `capabilities` is a pure function of the options, so that a mismatch shows before anything is built.
  * - `driver` builds the backend's driver; `layer` the complete store, from the adapter's and the store's options.
+ * - `journal` is there where the backend can also keep the journal.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Adapter<Options> {
+export interface Adapter<Options, JournalOptions = unknown> {
   readonly [TypeId]: typeof TypeId
   readonly name: string
   readonly options: Schema.Codec<Options, unknown>
@@ -37,17 +54,18 @@ export interface Adapter<Options> {
   readonly layerConfig: (
     options: Config.Wrap<Options & KeyStore.StoreOptions>
   ) => Layer.Layer<KeyStore.KeyStore, ConfigurationError | Config.ConfigError>
+  readonly journal?: JournalKeeper<JournalOptions>
 }
 
 /**
- * Builds an adapter from its four parts; `layer` and `layerConfig` follow from them.
+ * Builds an adapter from its parts; `layer` and `layerConfig` follow from them.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = <Options>(
-  parts: Pick<Adapter<Options>, "name" | "options" | "capabilities" | "driver">
-): Adapter<Options> => {
+export const make = <Options, JournalOptions = unknown>(
+  parts: Pick<Adapter<Options, JournalOptions>, "name" | "options" | "capabilities" | "driver" | "journal">
+): Adapter<Options, JournalOptions> => {
   const layer = (options: Options & KeyStore.StoreOptions) =>
     Layer.effect(
       KeyStore.KeyStore,

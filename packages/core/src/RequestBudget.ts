@@ -56,39 +56,39 @@ export interface Options {
   readonly reserved?: number
 }
 
+/** A request costs the time in which it is earned, so that whole milliseconds stay whole. */
 interface Limits {
   readonly capacity: number
   readonly reserved: number
-  /** Tokens in one millisecond. */
-  readonly rate: number
+  readonly cost: number
 }
 
-const makeFrom = ({ capacity, rate, reserved }: Limits): RequestBudget => {
-  let tokens = capacity
+const makeFrom = ({ capacity, cost, reserved }: Limits): RequestBudget => {
+  let credit = capacity
   let filledAt = Number.NEGATIVE_INFINITY
   let pausedUntil = Number.NEGATIVE_INFINITY
   const fill = (now: number) => {
-    if (now > filledAt) tokens = Math.min(capacity, tokens + (now - filledAt) * rate)
+    if (now > filledAt) credit = Math.min(capacity, credit + (now - filledAt))
     filledAt = Math.max(filledAt, now)
   }
-  const waitFor = (wanted: number) => (tokens >= wanted ? 0 : Math.ceil((wanted - tokens) / rate))
-  // Who waits has its token already, so that turns are kept and nobody overtakes.
+  const waitFor = (wanted: number) => (credit >= wanted ? 0 : Math.ceil(wanted - credit))
+  // Who waits has paid already, so that turns are kept and nobody overtakes.
   const reserve = Effect.fnUntraced(function* (patience: number): Effect.fn.Return<void, Duration.Duration> {
     fill(yield* Clock.currentTimeMillis)
-    const wait = waitFor(1)
+    const wait = waitFor(cost)
     if (wait > patience) return yield* Effect.fail(Duration.millis(wait))
-    tokens -= 1
+    credit -= cost
     if (wait === 0) return
-    yield* Effect.onInterrupt(Effect.sleep(Duration.millis(wait)), () => Effect.sync(() => void (tokens += 1)))
+    yield* Effect.onInterrupt(Effect.sleep(Duration.millis(wait)), () => Effect.sync(() => void (credit += cost)))
   })
   const takeSpare = Effect.fnUntraced(function* (patience: number): Effect.fn.Return<void, Duration.Duration> {
     const deadline = (yield* Clock.currentTimeMillis) + patience
     for (;;) {
       const now = yield* Clock.currentTimeMillis
       fill(now)
-      const wait = Math.max(pausedUntil - now, waitFor(reserved + 1))
+      const wait = Math.max(pausedUntil - now, waitFor(reserved + cost))
       if (wait <= 0) {
-        tokens -= 1
+        credit -= cost
         return
       }
       if (now + wait > deadline) return yield* Effect.fail(Duration.millis(wait))
@@ -125,7 +125,8 @@ export const make = (options: Options): RequestBudget => {
   if (!(per > 0) || !Number.isFinite(per)) {
     throw new RangeError("per: expected a time above zero")
   }
-  return makeFrom({ capacity: requests, reserved, rate: requests / per })
+  const cost = per / requests
+  return makeFrom({ capacity: per, reserved: reserved * cost, cost })
 }
 
 /**
@@ -134,5 +135,4 @@ export const make = (options: Options): RequestBudget => {
  * @category constructors
  * @since 0.1.0
  */
-export const unlimited = (): RequestBudget =>
-  makeFrom({ capacity: Number.POSITIVE_INFINITY, reserved: 0, rate: Number.POSITIVE_INFINITY })
+export const unlimited = (): RequestBudget => makeFrom({ capacity: 0, reserved: 0, cost: 0 })

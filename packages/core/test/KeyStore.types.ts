@@ -73,6 +73,8 @@ holds<
     | "usage"
     | "verify"
     | "identify"
+    | "recover"
+    | "sweepOrphans"
   >
 >()
 holds<Same<Extract<keyof Service, "update" | "disable" | "enable">, never>>()

@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import { isDigesting, watchDigests } from "./digests.ts"
 import { CaseFailure } from "./expect.ts"
 
 /** 2026-03-14T09:26:53.580Z, the time at which every case starts. */
@@ -59,7 +60,8 @@ const settle = Effect.fnUntraced(function* <A, E>({ busy, fiber }: Run<A, E>, mo
   for (let turn = 0; turn < quietTurns;) {
     yield* Effect.yieldNow
     if (fiber.pollUnsafe() !== undefined) return true
-    turn = busy() === true && performance.now() - moved < busyLimit ? 0 : turn + 1
+    const isBusy = isDigesting() || busy() === true
+    turn = isBusy && performance.now() - moved < busyLimit ? 0 : turn + 1
   }
   return false
 })
@@ -102,6 +104,7 @@ export const inVirtualTime = <A, E>(
   body: (time: VirtualTime) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | CaseFailure> =>
   Effect.gen(function* () {
+    watchDigests()
     yield* TestClock.setTime(start)
     const sleepers = new Set<Sleeper>()
     const clock = yield* TestClock.testClockWith((testClock) => Effect.succeed(watched(testClock, sleepers)))

@@ -30,18 +30,28 @@ interface Batch<A, E> {
   waiting: number
 }
 
+/** Begins a run once those who ask at the same time have asked. */
+export type Gather = <A, E>(run: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+const atOnce: Gather = (run) => Effect.andThen(Effect.yieldNow, run)
+
 /**
  * Answers all lookups that wait together from one run of `load`, which stops when nobody waits any more. A lookup that
  * comes once `load` has started gets a run of its own: what it asks for may be newer.
  */
-export const together = <A, E>(load: (wanted: ReadonlySet<string>) => Effect.Effect<Found<A>, E>) => {
+export const together = <A, E>(
+  load: (wanted: ReadonlySet<string>) => Effect.Effect<Found<A>, E>,
+  gather: Gather = atOnce
+) => {
   let open: Batch<A, E> | undefined
   const start = Effect.suspend(() => {
     const wanted = new Set<string>()
-    const collected = Effect.andThen(Effect.yieldNow, () => {
-      open = undefined
-      return load(wanted)
-    })
+    const collected = gather(
+      Effect.suspend(() => {
+        open = undefined
+        return load(wanted)
+      })
+    )
     return Effect.map(Effect.forkDetach(Effect.interruptible(collected)), (fiber): Batch<A, E> => {
       open = { wanted, fiber, waiting: 0 }
       return open

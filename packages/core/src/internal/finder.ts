@@ -1,5 +1,6 @@
 /** Finding keys by the attempt that made them: by their marks, or by the operation a backend knows itself. */
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import type { Driver, DriverError, FoundOperation } from "../Driver.ts"
@@ -51,6 +52,9 @@ const consider = Effect.fnUntraced(function* (
   return trusted !== undefined && isWanted(trusted) ? [[key, trusted]] : []
 })
 
+/** How long those who look for keys wait for each other, so that one list serves many. */
+const gathering = "20 millis"
+
 const everyLive = { owner: undefined, statuses: statuses({}) }
 
 const collect = (
@@ -80,11 +84,15 @@ export const make = (driver: Driver, engine: Engine, codec: Label.Codec): Finder
     driver.capabilities.createSafety === "marker"
       ? retrying("list", engine, () => collect(driver, codec, expectation, isWanted))
       : Effect.succeed([])
-  const byNonce = together((wanted: ReadonlySet<string>) =>
-    Effect.map(
-      list(({ nonce }) => wanted.has(nonce)),
-      (found): ReadonlyMap<string, ReadonlyArray<Marked>> => Map.groupBy(found, ([, { nonce }]) => nonce)
-    )
+  const turn = Semaphore.makeUnsafe(1)
+  const byNonce = together(
+    (wanted: ReadonlySet<string>) =>
+      Effect.map(
+        list(({ nonce }) => wanted.has(nonce)),
+        (found): ReadonlyMap<string, ReadonlyArray<Marked>> => Map.groupBy(found, ([, { nonce }]) => nonce)
+      ),
+    // While one list is under way, all who come meanwhile share the next.
+    (run) => turn.withPermit(Effect.andThen(Effect.sleep(gathering), run))
   )
   const { findOperation } = driver
   const marked = (nonce: string) => Effect.map(byNonce(nonce), (found) => (found ?? []).map(([key]) => key))

@@ -1,5 +1,6 @@
 /** From a minted key to somebody who holds it, or back to no key. */
 import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -10,6 +11,7 @@ import { DriverError } from "../Driver.ts"
 import type { JournalError } from "../Journal.ts"
 import { Conflict, NotDelivered, OutcomeUnknown, type Reason } from "../KeyStoreError.ts"
 import { SinkError, type Delivery, type Receipt, type Sink } from "../Sink.ts"
+import { present } from "./calls.ts"
 import type { CallFailure } from "./retry.ts"
 import { giveUp, journalFailure, refOf, revokeOrGone, suspect, type Minted, type Sender } from "./sender.ts"
 
@@ -88,7 +90,7 @@ const overtaken = new Conflict({
 })
 
 const write = (put: Put, issued: IssuedKey, sender: Sender): Effect.Effect<Receipt, SinkError> =>
-  put.write(issued).pipe(
+  Effect.flatMap(DateTime.now, (now) => put.write({ ...issued, key: present(sender.store, issued.key, now) })).pipe(
     Effect.timeoutOrElse({
       duration: put.within,
       orElse: () =>

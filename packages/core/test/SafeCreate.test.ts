@@ -1,0 +1,378 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Journal from "@keyfold/core/Journal"
+import * as KeyStore from "@keyfold/core/KeyStore"
+import type { IssuedKey } from "@keyfold/core/ApiKey"
+import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
+import * as Label from "@keyfold/core/Label"
+import { OperationId } from "@keyfold/core/OperationId"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as MarkerBackend from "./MarkerBackend.ts"
+import { pass, passing, until } from "./Passing.ts"
+
+const secret = Redacted.make("a secret for marks")
+
+const operation = OperationId.make("op-1")
+
+/** Opens a store whose scope ends with the test's, after every watch had its time. */
+const open = Effect.fnUntraced(function* (backend: MarkerBackend.MarkerBackend, options: KeyStore.StoreOptions = {}) {
+  const store = yield* KeyStore.make(backend.driver, { labelSecret: secret, ...options })
+  yield* Effect.addFinalizer(() => pass(600))
+  return store
+})
+
+const reasonOf = (exit: Exit.Exit<IssuedKey, KeyStoreError>) =>
+  Exit.isFailure(exit)
+    ? exit.cause.reasons.flatMap((reason) => (reason._tag === "Fail" ? [reason.error] : []))[0]
+    : undefined
+
+const lostCases: ReadonlyArray<readonly [string, MarkerBackend.Fate]> = [
+  ["whose answer was lost after the key was made", "lost"],
+  ["whose request never arrived", "notCommitted"],
+  ["that commits 30 seconds later", { late: 30_000 }],
+  ["that commits as late as the settle bound allows", { late: 60_000 }]
+]
+
+describe("a create", () => {
+  it.effect.each(lostCases)("%s is made anew, and leaves the one live key that the caller holds", ([, fate]) =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      backend.next(fate)
+      const { key, secret } = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      assert.strictEqual(Redacted.value(secret), `secret of ${key.id}`)
+      assert.strictEqual(key.name, "ci")
+      yield* pass(300)
+      assert.deepStrictEqual(backend.live(), [key.id])
+      assert.strictEqual(backend.counts.create, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("whose every answer is lost is OutcomeUnknown, and nothing of it lives on", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      backend.next("lost", "lost", "lost", "lost", "lost")
+      const error = yield* passing(
+        Effect.flip(store.create({ name: "ci" }, { operationId: operation, within: "80 seconds" }))
+      )
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.strictEqual(error.operationId, operation)
+      assert.isFalse(error.isRetryable)
+      yield* pass(300)
+      assert.deepStrictEqual(backend.live(), [])
+      assert.isAbove(backend.rows.length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that cannot be settled in time does not wait in vain, and its key is revoked all the same", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      backend.next("lost")
+      // In no virtual time at all.
+      const error = yield* Effect.flip(store.create({ name: "ci" }, { within: "8 seconds" }))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.strictEqual(backend.counts.create, 1)
+      yield* pass(300)
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that hangs is cut off by within, and its key is revoked", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      backend.next("hangsCommitted")
+      const error = yield* passing(Effect.flip(store.create({ name: "ci" })))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      yield* pass(300)
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each(["hangs", "hangsCommitted"] as const)(
+    "that is interrupted while its request %s ends by interruption and leaves no key",
+    (fate) =>
+      Effect.gen(function* () {
+        const backend = MarkerBackend.make()
+        const store = yield* open(backend)
+        backend.next(fate)
+        const fiber = yield* Effect.forkChild(store.create({ name: "ci" }))
+        yield* until(() => backend.counts.create === 1)
+        yield* Fiber.interrupt(fiber)
+        assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
+        yield* pass(300)
+        assert.deepStrictEqual(backend.live(), [])
+        assert.strictEqual(backend.counts.create, 1)
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("never touches keys it did not send, whatever they are called", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      const other = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      const codec = yield* Label.make({ secret, backend: "marked", tenant: undefined })
+      const foreign = backend.insert("ci")
+      const lookalike = backend.insert("ci kf1-AAAAAAAABBBBBBBBCCCCDDDDDD")
+      const sibling = backend.insert(yield* codec.write("ci", operation, "nonce123"))
+      backend.next("lost")
+      const mine = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(300)
+      assert.sameMembers([...backend.live()], [other.key.id, foreign.id, lookalike.id, sibling.id, mine.key.id])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps revoking until the backend does it", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      backend.next("lost")
+      backend.fail("list", 9)
+      backend.fail("revoke", 9)
+      const exit = yield* passing(Effect.exit(store.create({ name: "ci" })))
+      assert.strictEqual(reasonOf(exit)?.reason._tag, "OutcomeUnknown")
+      yield* pass(600)
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not sent again where the backend does not keep the mark, and the store says so from then on", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make({ keep: (label) => label.slice(0, 12) })
+      const store = yield* open(backend)
+      assert.strictEqual(store.capabilities.createSafety, "marker")
+      yield* passing(store.create({ name: "a name of its own" }))
+      yield* pass(60)
+      assert.strictEqual(store.capabilities.createSafety, "none")
+      backend.next("lost")
+      const error = yield* passing(Effect.flip(store.create({ name: "a name of its own" })))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.strictEqual(backend.counts.create, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that must be safe is refused once marks turn out to get lost", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make({ keep: (label) => label.toLowerCase() })
+      const store = yield* open(backend, { require: { safeCreate: true } })
+      yield* passing(store.create({ name: "ci" }))
+      yield* pass(60)
+      const error = yield* Effect.flip(store.create({ name: "ci" }))
+      assert.strictEqual(error.reason._tag, "Unsupported")
+      assert.strictEqual(backend.counts.create, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("shows its plain name in create, list and get", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make({ visibility: 0 })
+      const store = yield* open(backend)
+      const { key } = yield* store.create({ name: "nightly report" })
+      const listed = yield* Stream.runCollect(store.list())
+      assert.deepStrictEqual(
+        [key.name, ...listed.map(({ name }) => name), (yield* store.get(key)).name],
+        ["nightly report", "nightly report", "nightly report"]
+      )
+      const nameless = yield* store.create({})
+      assert.isUndefined(nameless.key.name)
+      assert.match(backend.rows[0]?.label ?? "", /^nightly report kf1-/)
+      assert.match(backend.rows[1]?.label ?? "", /^kf1-/)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("many creates whose answers are lost at once", () => {
+  it.effect("are looked for together", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      backend.next(...Array.from({ length: 50 }, () => "lost" as const))
+      const issued = yield* passing(
+        Effect.forEach(Array.from({ length: 50 }), (_, index) => store.create({ name: `key ${index}` }), {
+          concurrency: "unbounded"
+        })
+      )
+      yield* pass(300)
+      assert.sameMembers(
+        [...backend.live()],
+        issued.map(({ key }) => key.id)
+      )
+      // One look at the visibility bound, one at the settle bound, one for the mark of the first key.
+      assert.isAtMost(backend.counts.list, 6)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("closing a store", () => {
+  it.effect("waits up to ten seconds for what it watches, and reports what is left", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make({ visibility: "5 seconds", settle: "60 seconds" })
+      const scope = yield* Scope.make()
+      const store = yield* Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), scope)
+      backend.next("hangsCommitted")
+      const fiber = yield* Effect.forkChild(store.create({ name: "ci" }))
+      yield* until(() => backend.counts.create === 1)
+      yield* pass(6)
+      yield* Fiber.interrupt(fiber)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* pass(9)
+      assert.isUndefined(closing.pollUnsafe())
+      assert.deepStrictEqual(backend.live(), [])
+      yield* pass(2)
+      assert.isDefined(closing.pollUnsafe())
+    })
+  )
+
+  it.effect("ends at once where nothing is watched", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const scope = yield* Scope.make()
+      const store = yield* Scope.provide(KeyStore.make(backend.driver), scope)
+      yield* store.create({ name: "ci" })
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(backend.counts.list, 0)
+    })
+  )
+})
+
+describe("a create with a journal", () => {
+  const journaled = Effect.fnUntraced(function* (backend: MarkerBackend.MarkerBackend) {
+    const journal = yield* Journal.memory
+    const store = yield* Effect.provideService(open(backend), Journal.Journal, journal)
+    return { journal, store }
+  })
+
+  it.effect("is written down before it is sent and after it was delivered", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { journal, store } = yield* journaled(backend)
+      const { key } = yield* store.create({ name: "ci" }, { operationId: operation })
+      const entries = yield* Stream.runCollect(journal.entries({}))
+      assert.deepStrictEqual(
+        entries.map(({ key, state }) => [state, key?.id]),
+        [
+          ["intended", undefined],
+          ["minted", key.id],
+          ["delivered", key.id]
+        ]
+      )
+      assert.isTrue((yield* journal.verify("marked")).intact)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is made once for an operation id, and the second is told which key it made", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { store } = yield* journaled(backend)
+      const { key } = yield* store.create({ name: "ci" }, { operationId: operation })
+      const error = yield* Effect.flip(store.create({ name: "ci" }, { operationId: operation }))
+      assert.strictEqual(error.reason._tag, "Conflict")
+      assert.strictEqual(error.reason._tag === "Conflict" ? error.reason.existing?.id : undefined, key.id)
+      assert.strictEqual(backend.counts.create, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that is refused may be tried again under its id", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { journal, store } = yield* journaled(backend)
+      backend.next("refused", "refused", "refused", "refused")
+      yield* passing(Effect.flip(store.create({ name: "ci" }, { operationId: operation })))
+      assert.strictEqual((yield* journal.find({ store: "marked", operationId: operation }))?.state, "abandoned")
+      const { key } = yield* store.create({ name: "ci" }, { operationId: operation })
+      assert.deepStrictEqual(backend.live(), [key.id])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("whose outcome stayed unknown is abandoned once nothing of it can live", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { journal, store } = yield* journaled(backend)
+      backend.next("hangsCommitted")
+      yield* passing(Effect.flip(store.create({ name: "ci" }, { operationId: operation })))
+      const at = { store: "marked", operationId: operation }
+      assert.strictEqual((yield* journal.find(at))?.state, "intended")
+      yield* pass(300)
+      assert.strictEqual((yield* journal.find(at))?.state, "abandoned")
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that a dead process left is taken over when its lease has run out, and not before", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { journal, store } = yield* journaled(backend)
+      // Its scope is never closed and its fiber never goes on: a process that was killed.
+      const dead = yield* Effect.provideService(
+        Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), yield* Scope.make()),
+        Journal.Journal,
+        { ...journal, minted: () => Effect.never, delivered: () => Effect.never }
+      )
+      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
+      yield* until(() => backend.counts.create === 1)
+      assert.strictEqual(backend.live().length, 1)
+      const early = yield* Effect.flip(store.create({ name: "ci" }, { operationId: operation }))
+      assert.strictEqual(early.reason._tag, "Conflict")
+      yield* pass(120)
+      const { key } = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(300)
+      assert.deepStrictEqual(backend.live(), [key.id])
+      assert.strictEqual(backend.counts.create, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("whose lease was lost revokes its own key and does not hand it over", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { journal, store } = yield* journaled(backend)
+      const slow = yield* Effect.provideService(open(backend), Journal.Journal, {
+        ...journal,
+        delivered: (lease, nonce, key) =>
+          Effect.andThen(Effect.sleep("2 minutes"), journal.delivered(lease, nonce, key))
+      })
+      const fiber = yield* Effect.forkChild(Effect.flip(slow.create({ name: "ci" }, { operationId: operation })))
+      yield* pass(100)
+      const { key } = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(300)
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error.reason._tag, "Conflict")
+      assert.deepStrictEqual(backend.live(), [key.id])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not sent while the journal cannot be written", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const journal = yield* Journal.memory
+      const store = yield* Effect.provideService(open(backend), Journal.Journal, {
+        ...journal,
+        claim: () => Effect.fail(new Journal.JournalError({ problem: "the journal is full" }))
+      })
+      const error = yield* passing(Effect.flip(store.create({ name: "ci" })))
+      assert.strictEqual(error.reason._tag, "Unavailable")
+      assert.match(error.message, /the journal is full/)
+      assert.strictEqual(backend.counts.create, 0)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that cannot be written down as delivered is revoked again", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const journal = yield* Journal.memory
+      const store = yield* Effect.provideService(open(backend), Journal.Journal, {
+        ...journal,
+        delivered: () => Effect.fail(new Journal.JournalError({ problem: "the journal is full" }))
+      })
+      const error = yield* passing(Effect.flip(store.create({ name: "ci" })))
+      assert.strictEqual(error.reason._tag, "Unavailable")
+      yield* pass(300)
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+})
