@@ -184,10 +184,14 @@ const unmetRequirements = ({ backend, capabilities }: Backend, options: StoreOpt
 export const check = (backend: Backend, options: StoreOptions): ReadonlyArray<ConfigurationError> => {
   const unnamed = { field: "store", problem: "the store's name is empty.", fix: "Give it a name." }
   const signing = "Give it at least 16 random characters, or leave it out."
+  const isEmpty = (secret: Redacted.Redacted<string> | undefined) =>
+    secret !== undefined && Redacted.value(secret) === ""
   const unsigned = { field: "cursorSecret", problem: "the secret for cursors is empty.", fix: signing }
+  const unmarked = { field: "labelSecret", problem: "the secret for marks in labels is empty.", fix: signing }
   const mistakes: ReadonlyArray<Mistake> = [
     ...(options.store === "" ? [unnamed] : []),
-    ...(options.cursorSecret !== undefined && Redacted.value(options.cursorSecret) === "" ? [unsigned] : []),
+    ...(isEmpty(options.cursorSecret) ? [unsigned] : []),
+    ...(isEmpty(options.labelSecret) ? [unmarked] : []),
     ...tenantMistakes(backend, options),
     ...ownerMistakes(backend, options),
     ...scopeMistakes(backend, options),

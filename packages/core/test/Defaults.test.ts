@@ -143,6 +143,13 @@ describe("booting a store", () => {
       })
   )
 
+  it.effect("fails on an empty secret for marks: it would sign nothing", () =>
+    Effect.gen(function* () {
+      const error = yield* refused({}, { store: "main", labelSecret: Redacted.make("") })
+      assert.deepInclude(error, { store: "main", field: "labelSecret" })
+    })
+  )
+
   it.effect("fails on an empty secret for cursors: it would sign nothing", () =>
     Effect.gen(function* () {
       const error = yield* refused({}, { store: "main", cursorSecret: Redacted.make("") })

@@ -108,6 +108,15 @@ describe("a name", () => {
       assert.strictEqual((yield* sentSpec({ name: "x".repeat(10) }, { nameLimit: 10 }))?.name, "x".repeat(10))
     })
   )
+
+  it.effect("leaves room for the mark where there is one: the label is never longer than the limit", () =>
+    Effect.gen(function* () {
+      const parts = { nameLimit: 41, ...flags({ createSafety: "marker" }) }
+      const error = yield* refusedSpec({ name: "x".repeat(11) }, parts)
+      assert.include(error.message, "expected at most 10 characters, found 11")
+      assert.strictEqual((yield* sentSpec({ name: "x".repeat(10) }, parts))?.label?.length, 41)
+    })
+  )
 })
 
 describe("an owner", () => {

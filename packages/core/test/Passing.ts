@@ -21,7 +21,7 @@ const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)
 const quietTurns = 6
 
 /** Waits until nothing has been digested for some turns of the event loop: what is left waits for the clock. */
-const settle = Effect.gen(function* () {
+export const settle = Effect.gen(function* () {
   for (let quiet = 0; quiet < quietTurns;) {
     yield* turn
     quiet = digests > 0 ? 0 : quiet + 1

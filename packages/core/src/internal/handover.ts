@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { IssuedKey } from "../ApiKey.ts"
 import { DriverError } from "../Driver.ts"
 import type { JournalError } from "../Journal.ts"
-import { Conflict, NotDelivered, OutcomeUnknown, type Reason } from "../KeyStoreError.ts"
+import { Conflict, NotDelivered, OutcomeUnknown, Unavailable, type Reason } from "../KeyStoreError.ts"
 import { SinkError, type Delivery, type Receipt, type Sink } from "../Sink.ts"
 import { present } from "./calls.ts"
 import type { CallFailure } from "./retry.ts"
@@ -109,6 +109,20 @@ const write = (put: Put, issued: IssuedKey, sender: Sender): Effect.Effect<Recei
     )
   )
 
+const tooSlow = refusal(new Unavailable({ problem: "the journal answers too slowly for a secret to be handed over" }))
+
+/** Extends the lease, again where that took longer than the lease's margin. */
+const inTime = Effect.fnUntraced(function* (
+  extend: Effect.Effect<boolean, DriverError>
+): Effect.fn.Return<boolean, DriverError> {
+  for (let tries = 0; tries < 3; tries++) {
+    const began = yield* Clock.currentTimeMillis
+    if (!(yield* extend)) return false
+    if ((yield* Clock.currentTimeMillis) - began <= Duration.toMillis(margin)) return true
+  }
+  return yield* tooSlow
+})
+
 const toSink = Effect.fnUntraced(function* (
   sender: Sender,
   progress: Progress,
@@ -118,10 +132,9 @@ const toSink = Effect.fnUntraced(function* (
   const { issued, nonce } = minted
   const key = refOf(issued.key)
   const lasting = Duration.sum(put.within, margin)
-  const isOurs = yield* Effect.catch(
-    noted(sender, (journal, lease) => journal.minted(lease, nonce, key, lasting)),
-    ({ reason }) => takenBack(sender, progress, minted, reason)
-  )
+  const extend = noted(sender, (journal, lease) => journal.minted(lease, nonce, key, lasting))
+  // A process that stood still since it extended its lease must not believe that it still covers the delivery.
+  const isOurs = yield* Effect.catch(inTime(extend), ({ reason }) => takenBack(sender, progress, minted, reason))
   if (!isOurs) return yield* takenBack(sender, progress, minted, overtaken)
   yield* Effect.uninterruptibleMask((restore) =>
     restore(write(put, issued, sender)).pipe(
@@ -141,8 +154,20 @@ const toSink = Effect.fnUntraced(function* (
   )
 })
 
+/** Whether the journal says already that this very key was delivered: to `recover`, or in an answer that got lost. */
+const isRecorded = ({ lease, store: { journal } }: Sender, { issued }: Minted): Effect.Effect<boolean, DriverError> =>
+  journal === undefined || lease === undefined
+    ? Effect.succeed(false)
+    : Effect.retry(journal.find(lease), soon).pipe(
+        Effect.mapBoth({
+          onFailure: journalFailure,
+          onSuccess: (record) => record?.state === "delivered" && record.key?.id === issued.key.id
+        })
+      )
+
 const confirm = (sender: Sender, progress: Progress, minted: Minted): Effect.Effect<void, DriverError> =>
   noted(sender, (journal, lease) => journal.delivered(lease, minted.nonce, refOf(minted.issued.key))).pipe(
+    Effect.flatMap((isNoted) => (isNoted ? Effect.succeed(true) : isRecorded(sender, minted))),
     Effect.catch(({ reason }) => takenBack(sender, progress, minted, reason)),
     Effect.flatMap((isOurs) => (isOurs ? Effect.void : takenBack(sender, progress, minted, overtaken)))
   )

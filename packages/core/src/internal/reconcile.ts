@@ -155,10 +155,13 @@ export const make = Effect.fnUntraced(function* (tools: Tools): Effect.fn.Return
     Effect.gen(function* () {
       yield* Deferred.succeed(closing, undefined)
       const all = [...watching]
-      yield* Effect.timeoutOption(
-        Effect.forEach(all, ({ fiber }) => Fiber.await(fiber), { discard: true }),
-        patience
-      ).pipe(Effect.interruptible)
+      // In a fiber of its own: where an interruption closes the scope, this fiber could not wait interruptibly any more.
+      const waiting = yield* Effect.forEach(all, ({ fiber }) => Fiber.await(fiber), { discard: true }).pipe(
+        Effect.timeoutOption(patience),
+        Effect.interruptible,
+        Effect.forkDetach
+      )
+      yield* Fiber.await(waiting)
       yield* report(
         tools,
         [...watching].map(({ suspect }) => suspect)

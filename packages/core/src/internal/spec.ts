@@ -6,6 +6,7 @@ import type { CreateRequest, Driver } from "../Driver.ts"
 import { statuses, type Filter } from "../KeyList.ts"
 import type { KeySpec } from "../KeySpec.ts"
 import { InvalidRequest, Unsupported, type Reason } from "../KeyStoreError.ts"
+import { markLength } from "../Label.ts"
 
 /** What a store adds to every spec. */
 export interface StoreDefaults {
@@ -61,8 +62,10 @@ const resolveName = (driver: Driver, name: string | undefined): Result.Result<st
   if (name === undefined) return Result.succeed(undefined)
   if (name === "") return invalid("name", "expected a non-empty name, or none")
   if (isUnstorable(name)) return invalid("name", "expected text without U+0000 and without unpaired surrogates")
-  if (driver.nameLimit !== undefined && name.length > driver.nameLimit) {
-    return invalid("name", `expected at most ${driver.nameLimit} characters, found ${name.length}`)
+  // The mark needs its place in the same field, and a space before it.
+  const taken = driver.capabilities.createSafety === "marker" ? markLength + 1 : 0
+  if (driver.nameLimit !== undefined && name.length > driver.nameLimit - taken) {
+    return invalid("name", `expected at most ${driver.nameLimit - taken} characters, found ${name.length}`)
   }
   return Result.succeed(name)
 }
