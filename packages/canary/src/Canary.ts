@@ -8,10 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
+import { Buffer } from "node:buffer"
 import { inspect } from "node:util"
-import { forms } from "./internal/forms.ts"
+import { searchFor, type Search } from "./internal/search.ts"
 
 /**
  * Says where a secret was found, and in which form. It does not hold the secret.
@@ -22,7 +24,7 @@ import { forms } from "./internal/forms.ts"
 export interface Finding {
   /** The name of the value, the way down its causes, and what showed the secret: `error: cause by message`. */
   readonly where: string
-  /** `raw`, `percent-encoded`, `form-encoded`, `escaped`, `hexadecimal`, `base64` or `base64url`. */
+  /** `raw`, `percent-encoded`, `form-encoded`, `escaped`, `hexadecimal`, `decimal`, `base64` or `base64url`. */
   readonly form: string
 }
 
@@ -43,6 +45,12 @@ const attempt = (write: () => string | undefined): string => {
 }
 
 const everything = { depth: Infinity, showHidden: true, getters: true, maxArrayLength: null, maxStringLength: null }
+
+/** A file or a message as it is; what prints them shows a part of them at most. */
+const bytesOf = (value: unknown): Uint8Array | undefined => {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined
+}
 
 /** Every text a value can be turned into by logging, printing, serialising or throwing it. */
 const textsOf = (value: unknown): ReadonlyArray<readonly [how: string, text: string]> => [
@@ -86,9 +94,23 @@ const chainOf = (where: string, value: unknown, visited = new Set<unknown>()): R
     : [[where, value]]
 }
 
+const found = (search: Search, where: string, value: unknown): ReadonlyArray<Finding> => {
+  const bytes = bytesOf(value)
+  const shown = bytes === undefined ? textsOf(value) : []
+  const inBytes = bytes === undefined ? undefined : search(bytes)
+  return [
+    ...(inBytes === undefined ? [] : [{ where: `${where} by its bytes`, form: inBytes }]),
+    ...shown.flatMap(([how, text]) => {
+      const form = search(Buffer.from(text))
+      return form === undefined ? [] : [{ where: `${where} by ${how}`, form }]
+    })
+  ]
+}
+
 /**
  * Finds canaries, texts that must stay secret, in named values and in what caused them. The first or the last twenty
- * characters of a canary count as the canary.
+ * characters of a canary count as the canary. Bytes (a `Uint8Array` or another view, an `ArrayBuffer`) are searched as
+ * they are: files, request bodies, what a process wrote.
  *
  * Every canary needs eight characters or more, so that none of its forms turns up by chance; a shorter one is a
  * `RangeError`.
@@ -100,44 +122,38 @@ export const scan = (
   values: Iterable<readonly [where: string, value: unknown]>,
   canaries: ReadonlyArray<string>
 ): ReadonlyArray<Finding> => {
-  const wanted = canaries.flatMap(forms)
+  const search = searchFor(canaries)
   return [...values]
     .flatMap(([where, value]) => chainOf(where, value))
-    .flatMap(([where, value]) =>
-      textsOf(value).flatMap(([how, text]) => {
-        const found = wanted.find(([, needle]) => text.includes(needle))
-        return found === undefined ? [] : [{ where: `${where} by ${how}`, form: found[0] }]
-      })
-    )
+    .flatMap(([where, value]) => found(search, where, value))
 }
 
-class RecordedSpan extends Tracer.NativeSpan {
-  readonly #records: Records
-  constructor(options: ConstructorParameters<typeof Tracer.NativeSpan>[0], records: Records) {
-    super(options)
-    this.#records = records
-    // These fill while the span runs, and stay on record where it never ends.
-    records.push(
-      [`span ${this.name}`, { name: this.name, links: this.links }],
-      [`attributes of span ${this.name}`, this.attributes],
-      [`events of span ${this.name}`, this.events]
-    )
-  }
-  override end(endTime: bigint, exit: Exit.Exit<unknown, unknown>): void {
-    super.end(endTime, exit)
-    this.#records.push([`status of span ${this.name}`, this.status], [`exit of span ${this.name}`, exit])
-  }
-}
+/** What a span holds while it runs; these fill later on, and stay on record where it never ends. */
+const heldBy = (span: Tracer.Span): Records => [
+  [`span ${span.name}`, { name: span.name, links: span.links }],
+  [`attributes of span ${span.name}`, span.attributes],
+  // The interface has no events, but the native span keeps them, and so do exporters'.
+  [`events of span ${span.name}`, "events" in span ? span.events : []]
+]
 
-/**
- * Keeps what is logged and traced below its layer, at every log level. Nothing reaches the console.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const recorder = (): { readonly records: Records; readonly layer: Layer.Layer<never> } => {
-  const records: Records = []
-  const logger = Logger.make((options) => {
+/** Makes spans as the tracer around it does, and keeps what they hold and how they end. */
+const recordingTracer = (outer: Tracer.Tracer, records: Records): Tracer.Tracer =>
+  Tracer.make({
+    ...outer,
+    span: (options) => {
+      const span = outer.span(options)
+      const end = span.end.bind(span)
+      records.push(...heldBy(span))
+      span.end = (endTime, exit) => {
+        end(endTime, exit)
+        records.push([`status of span ${span.name}`, span.status], [`exit of span ${span.name}`, exit])
+      }
+      return span
+    }
+  })
+
+const recordingLogger = (records: Records) =>
+  Logger.make((options) => {
     const { cause, fiber, message } = options
     records.push(
       ["log message", message],
@@ -148,18 +164,38 @@ export const recorder = (): { readonly records: Records; readonly layer: Layer.L
       ["log JSON", Logger.formatJson.log(options)]
     )
   })
-  const tracer = Tracer.make({ span: (options) => new RecordedSpan(options, records) })
-  const layer = Layer.mergeAll(
-    // The second writes log lines into spans, as it does by default.
-    Logger.layer([logger, Logger.tracerLogger]),
-    Layer.succeed(Tracer.Tracer, tracer),
-    Layer.succeed(References.MinimumLogLevel, "All")
+
+/**
+ * Keeps what is logged and traced below its layer, from the log level given up: every one when omitted. Nothing reaches
+ * the console.
+ *
+ * Exporters around the layer go on: their tracer makes the spans and their loggers see the lines.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const recorder = (
+  level: LogLevel.LogLevel = "All"
+): { readonly records: Records; readonly layer: Layer.Layer<never> } => {
+  const records: Records = []
+  const loggers = Layer.effect(
+    Logger.CurrentLoggers,
+    Effect.map(Logger.CurrentLoggers, (around) => {
+      const exporters = [...around].filter((logger) => logger !== Logger.defaultLogger)
+      // The second writes log lines into spans, as it does by default.
+      return new Set([...exporters, recordingLogger(records), Logger.tracerLogger])
+    })
   )
-  return { records, layer }
+  const tracer = Layer.effect(
+    Tracer.Tracer,
+    Effect.map(Effect.tracer, (outer) => recordingTracer(outer, records))
+  )
+  return { records, layer: Layer.mergeAll(loggers, tracer, Layer.succeed(References.MinimumLogLevel, level)) }
 }
 
 /**
- * Runs an effect with everything it logs and traces kept, logs what became of it, and keeps that too.
+ * Runs an effect with everything it logs and traces kept, logs what became of it, and keeps that too. With a `level` it
+ * runs as in a program of that log level.
  *
  * It never fails: the exit is among its results.
  *
@@ -168,9 +204,10 @@ export const recorder = (): { readonly records: Records; readonly layer: Layer.L
  */
 export const watch = Effect.fnUntraced(function* <A, E, R>(
   name: string,
-  effect: Effect.Effect<A, E, R>
+  effect: Effect.Effect<A, E, R>,
+  level: LogLevel.LogLevel = "All"
 ): Effect.fn.Return<{ readonly exit: Exit.Exit<A, E>; readonly records: Records }, never, R> {
-  const { layer, records } = recorder()
+  const { layer, records } = recorder(level)
   const exit = yield* effect.pipe(
     Effect.tap((value) => Effect.log("done", value)),
     Effect.tapCause((cause) => Effect.logError("failed", cause)),

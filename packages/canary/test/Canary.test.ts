@@ -2,9 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { recorder, scan, watch, type Finding } from "@keyfold/canary/Canary"
 import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
+import * as Tracer from "effect/Tracer"
 import { Buffer } from "node:buffer"
 import { inspect, type InspectOptions } from "node:util"
 import { forms } from "../src/internal/forms.ts"
@@ -39,6 +42,8 @@ describe("the scan finds a canary planted in", () => {
       throw new Error("no inspection")
     }
   }
+
+  const unicode = (sign: string) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`
 
   const places: ReadonlyArray<readonly [what: string, value: unknown]> = [
     ["a text", `text ${issued} text`],
@@ -89,7 +94,23 @@ describe("the scan finds a canary planted in", () => {
     ["base64 behind one character", btoa(`x${issued}`)],
     ["base64 behind two characters", btoa(`xx${issued}`)],
     ["base64url", Buffer.from(issued).toString("base64url")],
+    ["base64 broken into lines", btoa(issued.repeat(4)).replaceAll(/.{76}/g, "$&\r\n")],
+    ["base64 in a query", `?state=${encodeURIComponent(btoa(`~~~???${issued}`))}`],
+    ["percent-encoding of every byte, in small letters", Buffer.from(issued).toString("hex").replaceAll(/../g, "%$&")],
+    ["percent-encoding that leaves signs of a URL alone", encodeURI(issued)],
+    ["percent-encoding of percent-encoding", encodeURIComponent(encodeURIComponent(issued))],
     ["hexadecimal", Buffer.from(issued).toString("hex")],
+    ["hexadecimal in capitals", Buffer.from(issued).toString("hex").toUpperCase()],
+    ["hexadecimal with spaces", Buffer.from(issued).toString("hex").replaceAll(/../g, "$& ")],
+    ["bytes", Buffer.from(`before ${issued} after`)],
+    ["bytes of a view into a larger buffer", new Uint8Array(Buffer.from(`x${issued}`)).subarray(1)],
+    ["a buffer", new Uint8Array(Buffer.from(issued)).buffer],
+    ["bytes inside an object", { deep: [Buffer.from(`${"x".repeat(100)}${issued}`)] }],
+    ["an array of bytes inside an object", { deep: new Uint8Array(Buffer.from(issued)) }],
+    ["bytes that are no text", Buffer.concat([Buffer.from([0, 0xff, 0xc0]), Buffer.from(issued), Buffer.from([0x80])])],
+    ["a base64 text among bytes", Buffer.from(`\0\x01${btoa(issued)}\0`)],
+    ["JSON that escapes every sign", `"${issued.replaceAll(/[^A-Za-z0-9]/g, (sign) => unicode(sign))}"`],
+    ["JSON inside JSON, signs included", JSON.stringify(JSON.stringify(JSON.stringify(`"${issued}"`)))],
     ["JSON", JSON.stringify({ issued })],
     ["JSON inside JSON", JSON.stringify({ inner: JSON.stringify({ credential }) })],
     ["its first half only", issued.slice(0, 28)],
@@ -161,6 +182,11 @@ describe("a finding", () => {
     assert.deepStrictEqual(alone(new URLSearchParams({ end: issued.slice(-20) }).toString()), ["form-encoded"])
     assert.deepStrictEqual(alone(JSON.stringify(issued.slice(-20))), ["escaped"])
     assert.deepStrictEqual(alone(Buffer.from(issued).toString("hex")), ["hexadecimal"])
+    assert.deepStrictEqual(alone(Buffer.from(issued).toString("hex").toUpperCase()), ["hexadecimal"])
+    assert.deepStrictEqual(alone(Buffer.from(issued).join(", ")), ["decimal"])
+    assert.deepStrictEqual(alone(encodeURI(issued)), ["percent-encoded"])
+    assert.deepStrictEqual(alone(JSON.stringify(JSON.stringify(issued.slice(-20)))), ["escaped"])
+    assert.deepStrictEqual(found(Buffer.from(issued)), [{ where: "error by its bytes", form: "raw" }])
     assert.deepStrictEqual(alone(btoa(issued)), ["base64"])
     const signs = "~~~???>>>~~~???>>>~~~???>>>"
     const url = scan([["error", Buffer.from(signs).toString("base64url")]], [signs])
@@ -229,6 +255,77 @@ describe("the recorder keeps", () => {
   )
 })
 
+describe("the recorder lets exporters around it go on", () => {
+  it.effect("their tracer makes the spans, and their events and attributes are kept", () =>
+    Effect.gen(function* () {
+      const made: Array<Tracer.NativeSpan> = []
+      const exporter = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          made.push(span)
+          return span
+        }
+      })
+      const { layer, records } = recorder()
+      yield* Effect.log(issued).pipe(
+        Effect.withSpan("x", { attributes: { issued } }),
+        Effect.provide(layer),
+        Effect.provideService(Tracer.Tracer, exporter)
+      )
+      assert.deepStrictEqual(
+        made.map(({ name, status }) => [name, status._tag]),
+        [["x", "Ended"]]
+      )
+      const wheres = scan(records, canaries).map(({ where }) => where)
+      for (const where of ["attributes of span x", "events of span x"]) {
+        assert.isTrue(
+          wheres.some((found) => found.startsWith(where)),
+          where
+        )
+      }
+    })
+  )
+
+  it.effect("their loggers see the lines, and the console sees none", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const exporter = Logger.make(({ message }) => seen.push(message))
+      const console = { ...globalThis.console, log: () => assert.fail("nothing belongs on the console") }
+      const { layer } = recorder()
+      yield* Effect.log("a line").pipe(
+        Effect.provide(layer),
+        Effect.provideService(Logger.CurrentLoggers, new Set([Logger.defaultLogger, exporter])),
+        Effect.provideService(Console.Console, console)
+      )
+      assert.deepStrictEqual(seen, [["a line"]])
+    })
+  )
+
+  it.effect("from the log level given up", () =>
+    Effect.gen(function* () {
+      const lines = Effect.andThen(Effect.logDebug("debug"), Effect.logError("error"))
+      for (const [level, expected] of [
+        ["All", ["debug", "error"]],
+        ["Error", ["error"]],
+        ["None", []]
+      ] as const) {
+        const { layer, records } = recorder(level)
+        yield* Effect.provide(lines, layer)
+        const messages = records.filter(([where]) => where === "log message").map(([, message]) => message)
+        assert.deepStrictEqual(
+          messages,
+          expected.map((message) => [message])
+        )
+      }
+      const { records } = yield* watch("quiet", Effect.void, "None")
+      assert.deepStrictEqual(
+        records.map(([where]) => where),
+        ["exit of quiet", "value of quiet"]
+      )
+    })
+  )
+})
+
 describe("watching an effect keeps", () => {
   const betrayed = (effect: Effect.Effect<unknown, unknown>) =>
     Effect.map(watch("call", effect), ({ exit, records }) => ({
@@ -266,6 +363,8 @@ describe("the scan finds nothing in", () => {
     ["the beginning of a canary", "CANARY"],
     ["another secret", "another-secret-of-the-same-length-as-the-canary-00001"],
     ["an error", new Error("x")],
+    ["the bytes of another secret", Buffer.from("another-secret-of-the-same-length-as-the-canary-00001")],
+    ["signs that encode nothing", "100 % of \\ and %zz and \\u12 and \\"],
     ["null", null],
     ["undefined", undefined]
   ]

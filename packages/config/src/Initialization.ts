@@ -18,9 +18,10 @@ import { starterFile } from "./internal/starter.ts"
 /**
  * Says where the first configuration goes.
  *
- * - `folder`: the folder of the file and the database; the working folder when omitted.
+ * - `folder`: the folder of the file and the databases; the working folder when omitted.
  * - `pepperFile`: where the pepper goes, outside that folder. When omitted it is `keyfold/pepper-<random>` in
- *   `XDG_CONFIG_HOME`, or in `.config` of the home folder.
+ *   `XDG_CONFIG_HOME`, or in `.config` of the home folder. The journal's secret goes beside it, `-journal` added to the
+ *   name.
  * - `env`: the environment variables; those of the process when omitted.
  *
  * @category options
@@ -41,18 +42,28 @@ export interface Options {
 export interface Written {
   readonly configuration: string
   readonly pepper: string
+  readonly journalSecret: string
 }
 
 const database = "keyfold.db"
+const journal = "keyfold-journal.db"
 
 const refuse = (problem: string, fix: string) => Effect.fail(new ConfigurationError({ problem, fix }))
 
+const databases = [
+  { file: database, secret: "pepper opens it" },
+  { file: journal, secret: "secret fits it" }
+] as const
+
 const checkFolder = (folder: string): Effect.Effect<void, ConfigurationError> => {
-  const existing = [...fileNames, database].find((name) => existsSync(join(folder, name)))
-  if (existing === undefined) return Effect.void
-  return existing === database
-    ? refuse(`${database} exists already, and only its own pepper opens it.`, "Write the configuration by hand.")
-    : refuse(`${existing} exists already and is not overwritten.`, "Edit it, or start in another folder.")
+  const taken = databases.find(({ file }) => existsSync(join(folder, file)))
+  const existing = fileNames.find((name) => existsSync(join(folder, name)))
+  if (existing !== undefined) {
+    return refuse(`${existing} exists already and is not overwritten.`, "Edit it, or start in another folder.")
+  }
+  return taken === undefined
+    ? Effect.void
+    : refuse(`${taken.file} exists already, and only its own ${taken.secret}.`, "Write the configuration by hand.")
 }
 
 const pepperPath = (folder: string, { env = process.env, pepperFile }: Options): string => {
@@ -80,10 +91,19 @@ const writing = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, Confi
     }
   })
 
+const randomSecret = (label: string) => Redacted.make(randomBytes(48).toString("base64url"), { label })
+
+/** Takes back a file that was written, where what follows fails. */
+const orRemove =
+  (path: string) =>
+  <A, E>(next: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.onError(next, () => Effect.promise(() => unlink(path).catch(() => undefined)))
+
 /**
- * Writes `keyfold.yaml` with an embedded store, and a random pepper that only its owner can read.
+ * Writes `keyfold.yaml` with an embedded store and a journal, a random pepper and the journal's secret, which only their
+ * owner can read.
  *
- * Nothing is overwritten, and a failure leaves neither file behind. Losing the pepper kills every key of the database.
+ * Nothing is overwritten, and a failure leaves no file behind. Losing the pepper kills every key of the database.
  *
  * @category constructors
  * @since 0.1.0
@@ -94,19 +114,16 @@ export const initialize = Effect.fnUntraced(function* (
   const folder = resolve(options.folder ?? process.cwd())
   const configuration = join(folder, fileNames[0])
   const pepper = pepperPath(folder, options)
+  const journalSecret = `${pepper}-journal`
   yield* checkFolder(folder)
   yield* checkPepper(folder, pepper)
   yield* writing(dirname(pepper), () => mkdir(dirname(pepper), { recursive: true, mode: 0o700 }))
-  const secret = Redacted.make(randomBytes(48).toString("base64url"), { label: "pepper" })
-  const text = starterFile({ database, pepper })
-  yield* SecretFile.write(pepper, secret).pipe(
-    Effect.andThen(
-      Effect.onError(
-        writing(configuration, () => writeFile(configuration, text, { flag: "wx" })),
-        () => Effect.promise(() => unlink(pepper).catch(() => undefined))
-      )
-    ),
+  const text = starterFile({ database, pepper, journal, journalSecret })
+  const writeText = writing(configuration, () => writeFile(configuration, text, { flag: "wx" }))
+  const writeJournalSecret = SecretFile.write(journalSecret, randomSecret("journal secret"))
+  yield* SecretFile.write(pepper, randomSecret("pepper")).pipe(
+    Effect.andThen(Effect.andThen(writeJournalSecret, writeText.pipe(orRemove(journalSecret))).pipe(orRemove(pepper))),
     Effect.uninterruptible
   )
-  return { configuration, pepper }
+  return { configuration, pepper, journalSecret }
 })

@@ -6,6 +6,7 @@
 import { BaseFolder } from "@keyfold/core/Adapter"
 import type { Capabilities } from "@keyfold/core/Capabilities"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import { Journal } from "@keyfold/core/Journal"
 import { KeyStore } from "@keyfold/core/KeyStore"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -47,14 +48,18 @@ export const find = Effect.fnUntraced(function* (
 })
 
 const build = Effect.fnUntraced(function* (
-  folder: string,
+  { folder, journal }: Configuration,
   definition: StoreDefinition
 ): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
   const { options, store } = yield* definition.complete
+  // Opened before the store, so that it outlasts what the store still writes while it closes.
+  const opened = journal === undefined ? yield* Journal : yield* journal.open
   // Two stores may have equal options and still are two stores, so neither is remembered.
   const layer = Layer.fresh(definition.adapter.layer(Object.assign({}, options, store)))
-  const context = yield* Effect.mapError(Effect.provideService(Layer.build(layer), BaseFolder, folder), (error) =>
-    error.store === undefined ? named(definition.name, error) : error
+  const context = yield* Layer.build(layer).pipe(
+    Effect.provideService(BaseFolder, folder),
+    Effect.provideService(Journal, opened),
+    Effect.mapError((error) => (error.store === undefined ? named(definition.name, error) : error))
   )
   return Context.get(context, KeyStore)
 })
@@ -70,7 +75,8 @@ const named = (store: string, { field, fix, problem }: ConfigurationError): Conf
 /**
  * Opens a store by name, or the default store. It stays open until the scope closes.
  *
- * Relative paths among its options start at the configuration file's folder.
+ * Relative paths among its options start at the configuration file's folder. It uses the configuration's journal, which
+ * all its stores share; without one, the `Journal` this effect runs with.
  *
  * @category constructors
  * @since 0.1.0
@@ -79,7 +85,7 @@ export const open = Effect.fnUntraced(function* (
   configuration: Configuration,
   name?: string
 ): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
-  return yield* build(configuration.folder, yield* find(configuration, name))
+  return yield* build(configuration, yield* find(configuration, name))
 })
 
 /**
@@ -94,14 +100,33 @@ export const openAll = Effect.fnUntraced(function* (
   const opened = yield* Effect.forEach(
     configuration.stores.values(),
     (definition) =>
-      Effect.result(Effect.map(build(configuration.folder, definition), (store) => [definition.name, store] as const)),
+      Effect.result(Effect.map(build(configuration, definition), (store) => [definition.name, store] as const)),
     { concurrency: 8 }
   )
   const errors = opened.flatMap((result) => (Result.isFailure(result) ? [result.failure] : []))
   const [first] = errors
+  // A journal that does not open is told once, not once per store.
+  const problems = [...new Set(errors.map(({ message }) => message))]
   if (first !== undefined) {
-    const problem = errors.map(({ message }) => message).join("\n")
-    return yield* errors.length === 1 ? first : new ConfigurationError({ problem })
+    return yield* problems.length === 1 ? first : new ConfigurationError({ problem: problems.join("\n") })
   }
   return new Map(opened.flatMap((result) => (Result.isSuccess(result) ? [result.success] : [])))
+})
+
+/**
+ * Opens the journal of a configuration, the one that its stores use too. It stays open until the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const openJournal = Effect.fnUntraced(function* ({
+  journal
+}: Configuration): Effect.fn.Return<Journal, ConfigurationError, Scope.Scope> {
+  if (journal !== undefined) return yield* journal.open
+  return yield* new ConfigurationError({
+    problem: "the configuration names no journal.",
+    fix:
+      'Write journal: { url: "sqlite:keyfold-journal.db", secret: { file: path } } at the top level, with a secret of at ' +
+      "least 32 random bytes in that file."
+  })
 })

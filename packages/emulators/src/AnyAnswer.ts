@@ -7,6 +7,10 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import { damage, junk, parse, write, type Tree } from "./internal/anyAnswer/json.ts"
 import { makeRandom, type Random } from "./internal/anyAnswer/random.ts"
 
@@ -182,3 +186,111 @@ export const make = (options: Options): ((index: number) => Answer) => {
     return { kind, status, headers, body: typeof body === "string" ? encoder.encode(body) : body }
   }
 }
+
+/**
+ * Holds one answer with its index.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Case {
+  readonly index: number
+  readonly answer: Answer
+}
+
+/**
+ * Says what a flood runs.
+ *
+ * - `open` builds one client whose every request is answered with the current case, and returns what to run for a case.
+ * - `judge` names how a case ended, and what was wrong with that where something was.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface FloodOptions<A, E> {
+  readonly answers: (index: number) => Answer
+  readonly first: number
+  readonly count: number
+  readonly open: (current: () => Case) => Effect.Effect<(asked: Case) => Effect.Effect<A, E>, unknown, Scope.Scope>
+  readonly judge: (exit: Exit.Exit<A, E>, asked: Case) => { readonly ending: string; readonly flaw: string | undefined }
+}
+
+/**
+ * Reports a flood: how many cases ended in which way, and every case that went wrong, the one with the least body first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FloodReport {
+  readonly endings: ReadonlyMap<string, number>
+  readonly flaws: ReadonlyArray<string>
+}
+
+interface Findings {
+  readonly endings: Map<string, number>
+  readonly flaws: Array<readonly [length: number, description: string]>
+}
+
+const note = ({ flaws }: Findings, { answer, index }: Case, flaw: string): void => {
+  const { body, kind, status } = answer
+  flaws.push([body.length, `${flaw}: case ${index}, ${kind}, status ${status}, ${body.length} bytes`])
+}
+
+const clients = 50
+const longest = 5 * 60_000
+
+const runClient = <A, E>(
+  { answers, judge, open }: FloodOptions<A, E>,
+  indices: ReadonlyArray<number>,
+  findings: Findings
+): Effect.Effect<void, unknown> =>
+  Effect.suspend(() => {
+    let current: Case = { index: 0, answer: answers(0) }
+    let since = 0
+    const runAll = Effect.gen(function* () {
+      const run = yield* open(() => current)
+      for (const index of indices) {
+        current = { index, answer: answers(index) }
+        since = yield* Clock.currentTimeMillis
+        const exit = yield* Effect.exit(Effect.suspend(() => run(current)))
+        const { ending, flaw } = judge(exit, current)
+        findings.endings.set(ending, (findings.endings.get(ending) ?? 0) + 1)
+        if (flaw !== undefined) note(findings, current, flaw)
+      }
+    })
+    const watch = Effect.sleep("1 minute").pipe(
+      Effect.andThen(Clock.currentTimeMillis),
+      Effect.repeat({ until: (now) => now - since > longest }),
+      Effect.andThen(() => note(findings, current, "no end within five minutes"))
+    )
+    return Effect.raceFirst(Effect.scoped(runAll), watch)
+  })
+
+/**
+ * Runs cases through many clients at once, each of them one case after the other.
+ *
+ * It needs virtual time that passes while it runs: a case without an end is a flaw after five minutes of it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const flood = <A, E>(options: FloodOptions<A, E>): Effect.Effect<FloodReport, unknown> =>
+  Effect.suspend(() => {
+    const { count, first } = options
+    const findings: Findings = { endings: new Map(), flaws: [] }
+    const shares = Array.from({ length: Math.min(clients, count) }, (_, client) =>
+      Array.from({ length: Math.ceil((count - client) / clients) }, (_, turn) => first + client + turn * clients)
+    )
+    return Effect.as(
+      Effect.forEach(shares, (indices) => runClient(options, indices, findings), {
+        concurrency: "unbounded",
+        discard: true
+      }),
+      findings
+    ).pipe(
+      Effect.map(({ endings, flaws }) => ({
+        endings,
+        flaws: flaws.toSorted(([left], [right]) => left - right).map(([, description]) => description)
+      }))
+    )
+  })

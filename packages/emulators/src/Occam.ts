@@ -233,8 +233,11 @@ const defaultSwitches: Switches = {
   validationMembers: "input"
 }
 
-const credentialHeaders = new Set(["authorization", "proxy-authorization", "cookie", "x-api-key"])
-const credentialFields = new Set(["key", "api_key", "password", "client_secret", "refresh_token", "access_token"])
+const secrets = {
+  credentialHeaders: new Set(["authorization", "proxy-authorization", "cookie", "x-api-key"]),
+  credentialFields: new Set(["key", "api_key", "password", "client_secret", "refresh_token", "access_token"]),
+  secretShapes: [keyShape, tokenShape]
+}
 
 const dayInSeconds = 86_400
 
@@ -355,17 +358,7 @@ export const make = (options: Options = {}): OccamEmulator => {
   }
   const world = makeWorld(options, { clock, table, users, switches: () => switches })
   for (const user of options.users ?? []) setUser(user)
-  const backend = makeServer(world)
-  const secretShapes = [keyShape, tokenShape]
-  const engine = makeEngine({
-    clock,
-    lag,
-    log: options.log,
-    credentialHeaders,
-    secretShapes,
-    credentialFields,
-    backend
-  })
+  const engine = makeEngine({ clock, lag, log: options.log, ...secrets, backend: makeServer(world) })
   return {
     ...engine,
     get lag() {

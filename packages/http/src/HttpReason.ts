@@ -135,11 +135,12 @@ const redirected = (host: string): InvalidRequest =>
 const refusesInput = (status: number): boolean =>
   status === 400 || status === 405 || status === 406 || (status >= 410 && status <= 422)
 
-/** The server's own sentence, where anything is left of it that a person can read. */
+/** The server's own sentence. Where fewer than two words are left it explains nothing, and one alone may be an echo. */
 const sentenceOf = ({ detail, status }: HttpFailure, sent: Sent | undefined): string => {
   if (sent === undefined || detail === undefined || !refusesInput(status)) return ""
   const sentence = scrub(detail, sent)
-  return /\p{L}/u.test(sentence.replaceAll("<redacted>", "")) ? `: ${sentence}` : ""
+  const words = sentence.split(" ").filter((word) => /\p{L}/u.test(word.replaceAll("<redacted>", "")))
+  return words.length > 1 ? `: ${sentence}` : ""
 }
 
 /**

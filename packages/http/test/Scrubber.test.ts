@@ -53,7 +53,7 @@ describe("a secret is taken out", () => {
     for (let length = 0; length < 12; length++) {
       const text = Buffer.from(`${"a".repeat(length)}pass-12${"b".repeat(length)}`).toString("base64")
       assert.isTrue(reveals(text, ["pass-12"]), text)
-      assert.isFalse(reveals(text, ["pass-13"]))
+      assert.isFalse(reveals(text, ["word-77"]), text)
     }
   })
 
@@ -130,9 +130,8 @@ describe("the scrubbed text is", () => {
     assert.strictEqual(scrubbed, `${marker} ok`)
   })
 
-  it("found in little time, whatever the server and the caller write", () => {
-    const sign = ["\\", "+", "%25", "A", "&amp;"]
-    for (const text of sign) assert.isAtMost(scrub(text.repeat(1_000), [text.repeat(500)]).length, 200)
+  it("found, however often the server and the caller repeat a sign of escapes", () => {
+    for (const text of ["\\", "+", "%25", "A", "&amp;"]) assert.isAtMost(scrub(text.repeat(1_000), [text.repeat(500)]).length, 200)
   })
 })
 
@@ -189,21 +188,21 @@ describe("a refusal over HTTP", () => {
   it.effect("shows no value of a form, and no credential without its scheme", () =>
     Effect.gen(function* () {
       const backend = yield* backendOver(
-        recordedFetch(() => json({ detail: "wrong: old token, form word" }, { status: 400 })),
+        recordedFetch(() => json({ detail: "wrong: (old token), form word" }, { status: 400 })),
         { authorize: Effect.succeed({ authorization: Redacted.make("Custom old token") }) }
       )
       const form = [["password", Redacted.make("form word")]] as const
       const error = yield* Effect.flip(backend.decode(Key, { method: "POST", segments: ["keys"], form }))
       assert.strictEqual(
         error.reason.message,
-        `the backend refused the request (status 400): wrong: ${marker}, ${marker}`
+        `the backend refused the request (status 400): wrong: (${marker}), ${marker}`
       )
     })
   )
 
-  it.effect("that says nothing readable is told by its status alone", () =>
+  it.effect("that says less than two words is told by its status alone", () =>
     Effect.gen(function* () {
-      for (const detail of ["abcdefghijklmnopqrstuvwxyz", "422!", " "]) {
+      for (const detail of ["abcdefghijklmnopqrstuvwxyz", "422 1!", " ", "word", `word ${credential}`]) {
         assert.strictEqual(
           (yield* refusedWith(400, { detail })).message,
           "the backend refused the request (status 400)"

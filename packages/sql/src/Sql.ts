@@ -20,6 +20,7 @@ import * as database from "./internal/database.ts"
 import * as driver from "./internal/driver.ts"
 import * as url from "./internal/url.ts"
 import * as Pepper from "./Pepper.ts"
+import * as SqlJournal from "./SqlJournal.ts"
 
 /**
  * Decodes the options as a configuration file states them.
@@ -144,16 +145,17 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /**
- * Names this backend `sql` in configuration files.
+ * Names this backend `sql` in configuration files, for stores and for the journal.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const adapter: Adapter.Adapter<Options> = Adapter.make<Options>({
+export const adapter: Adapter.Adapter<Options, SqlJournal.Options> = Adapter.make<Options, SqlJournal.Options>({
   name: "sql",
   options: Options,
   capabilities,
-  driver: make
+  driver: make,
+  journal: { options: SqlJournal.Options, open: SqlJournal.make }
 })
 
 /**

@@ -1,10 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import type { KeyStatus } from "@keyfold/core/ApiKey"
 import type { Driver, PageRequest } from "@keyfold/core/Driver"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
-import { create, inMemory, listAll, refOf } from "./TestDatabase.ts"
+import { onEachDialect, openNew } from "./Dialects.ts"
+import { create, listAll, refOf } from "./TestDatabase.ts"
 
 const page = (driver: Driver, request: Partial<PageRequest> = {}) =>
   driver.list.kind === "pages"
@@ -20,10 +21,10 @@ const page = (driver: Driver, request: Partial<PageRequest> = {}) =>
 const ids = (driver: Driver, request: Partial<PageRequest> = {}) =>
   Effect.map(page(driver, request), ({ keys }) => keys.map((key) => key.id))
 
-describe("listing", () => {
+onEachDialect("listing", (dialect) => {
   it.effect("shows keys in the order of their creation, page by page, each once", () =>
     Effect.gen(function* () {
-      const driver = yield* inMemory
+      const driver = yield* openNew(dialect)
       const created: Array<string> = []
       for (let number = 0; number < 10; number++) {
         created.push((yield* create(driver)).key.id)
@@ -35,7 +36,7 @@ describe("listing", () => {
 
   it.effect("gives no position after the last page", () =>
     Effect.gen(function* () {
-      const driver = yield* inMemory
+      const driver = yield* openNew(dialect)
       assert.deepStrictEqual(yield* page(driver), { keys: [] })
       yield* create(driver)
       yield* create(driver)
@@ -46,7 +47,7 @@ describe("listing", () => {
 
   it.effect("shows every key that was there at the start exactly once while others are created and revoked", () =>
     Effect.gen(function* () {
-      const driver = yield* inMemory
+      const driver = yield* openNew(dialect)
       const before: Array<string> = []
       // Half of them within one millisecond, so that ids break the tie.
       for (let number = 0; number < 40; number++) {
@@ -75,7 +76,7 @@ describe("listing", () => {
 
   it.effect("filters by owner and status in every combination", () =>
     Effect.gen(function* () {
-      const driver = yield* inMemory
+      const driver = yield* openNew(dialect)
       const expiresAt = DateTime.add(yield* DateTime.now, { minutes: 1 })
       const keys = {
         active: (yield* create(driver, { owner: "ada" })).key.id,
@@ -101,7 +102,7 @@ describe("listing", () => {
 
   it.effect("says the same about a key's status at the moment of expiry wherever it is asked", () =>
     Effect.gen(function* () {
-      const driver = yield* inMemory
+      const driver = yield* openNew(dialect)
       const expiresAt = DateTime.add(yield* DateTime.now, { seconds: 1 })
       const issued = yield* create(driver, { expiresAt })
       for (let step = 0; step < 3; step++) {
@@ -117,7 +118,7 @@ describe("listing", () => {
 
   it.effect("refuses a position it did not give", () =>
     Effect.gen(function* () {
-      const driver = yield* inMemory
+      const driver = yield* openNew(dialect)
       for (const position of ["", "x", "1", "-1.a", "1e3.a"]) {
         const error = yield* Effect.flip(page(driver, { position }))
         assert.strictEqual(error.reason._tag, "InvalidRequest")

@@ -19,6 +19,8 @@ const lost = new SqlError({ reason: new UnknownError({ cause: "canary", message:
 /** What goes wrong with the next statements that begin with a word. */
 interface Trouble {
   insert: "none" | "before" | "after"
+  update: "none" | "before" | "after"
+  commit: "none" | "after"
   select: "none" | "before"
 }
 
@@ -27,13 +29,18 @@ const troubled = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, trouble:
   const connection = yield* sql.reserve
   const execute: Connection["execute"] = (statement, params, transformRows) => {
     const run = connection.execute(statement, params, transformRows)
-    if (/^\s*INSERT/.test(statement) && trouble.insert !== "none") {
-      return trouble.insert === "before" ? Effect.fail(lost) : Effect.andThen(run, Effect.fail(lost))
-    }
-    return /^\s*SELECT/.test(statement) && trouble.select === "before" ? Effect.fail(lost) : run
+    const word = /^\s*(INSERT|UPDATE|SELECT)/.exec(statement)?.[1]
+    const wrong =
+      word === undefined ? "none" : { INSERT: trouble.insert, UPDATE: trouble.update, SELECT: trouble.select }[word]
+    if (wrong === "before") return Effect.fail(lost)
+    return wrong === "after" ? Effect.andThen(run, Effect.fail(lost)) : run
+  }
+  const executeUnprepared: Connection["executeUnprepared"] = (statement, params, transformRows) => {
+    const run = connection.executeUnprepared(statement, params, transformRows)
+    return statement === "COMMIT" && trouble.commit === "after" ? Effect.andThen(run, Effect.fail(lost)) : run
   }
   return yield* SqlClient.make({
-    acquirer: Effect.succeed({ ...connection, execute }),
+    acquirer: Effect.succeed({ ...connection, execute, executeUnprepared }),
     compiler: Statement.makeCompilerSqlite(),
     driver: "troubled",
     spanAttributes: []
@@ -41,7 +48,7 @@ const troubled = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, trouble:
 })
 
 const setUp = Effect.gen(function* () {
-  const trouble: Trouble = { insert: "none", select: "none" }
+  const trouble: Trouble = { insert: "none", update: "none", commit: "none", select: "none" }
   const sql = yield* SqliteClient.make({ filename: ":memory:" })
   const keyring = yield* Effect.andThen(Migrations.run, Effect.flatMap(Pepper.make({ pepper }), Pepper.open)).pipe(
     Effect.provideService(SqlClient.SqlClient, sql)
@@ -93,6 +100,40 @@ describe("a create whose answer is lost", () => {
       const error = yield* Effect.flip(create(driver))
       assert.strictEqual(error.reason._tag, "Unavailable")
       assert.strictEqual(error.sent, "maybe")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("never hands over the key of an earlier call under the same nonce", () =>
+    Effect.gen(function* () {
+      const { driver, trouble } = yield* setUp
+      const attempt = { operationId: OperationId.make("deploy-7"), nonce: "first" }
+      const first = yield* create(driver, attempt)
+      trouble.insert = "before"
+      const error = yield* Effect.flip(create(driver, attempt))
+      assert.strictEqual(error.sent, "no")
+      trouble.insert = "none"
+      const second = yield* create(driver, attempt)
+      assert.notStrictEqual(second.key.id, first.key.id)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that replaces another's key is settled the same way", () =>
+    Effect.gen(function* () {
+      const { driver, trouble } = yield* setUp
+      const operationId = OperationId.make("deploy-7")
+      const first = yield* create(driver, { operationId, nonce: "first" })
+      const attempt = { operationId, nonce: "second", supersedes: ["first"] }
+      for (const when of ["before", "after"] as const) {
+        trouble.update = when
+        const error = yield* Effect.flip(create(driver, attempt))
+        assert.strictEqual(error.sent, "no")
+        assert.deepStrictEqual(yield* listAll(driver, 10), [first.key.id])
+      }
+      trouble.update = "none"
+      trouble.commit = "after"
+      const second = yield* create(driver, attempt)
+      assert.deepStrictEqual(yield* listAll(driver, 10), [second.key.id])
+      assert.isTrue((yield* native(driver, "verify")(second.secret)).valid)
     }).pipe(Effect.scoped)
   )
 })

@@ -6,7 +6,8 @@ import * as SqlClient from "effect/sql/SqlClient"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { create, folder, listAll, open, snapshot } from "./TestDatabase.ts"
+import { client, edit as editUrl, onEachDialect } from "./Dialects.ts"
+import { create, folder, listAll, native, open, openUrl, otherPepper, refOf, snapshot } from "./TestDatabase.ts"
 
 const schemaOf = (file: string) => {
   const database = new DatabaseSync(file, { readOnly: true })
@@ -73,6 +74,10 @@ describe("Migrations", () => {
       )
       database.close()
       assert.deepStrictEqual(firstKeys, {
+        // A journal's chains belong to stores, which is what its entries begin with.
+        keyfold_journal_entries: "store",
+        keyfold_journal_heads: "store",
+        keyfold_journal_operations: "store",
         keyfold_key_usage: "tenant",
         keyfold_keys: "tenant",
         keyfold_migrations: "migration_id",
@@ -115,7 +120,7 @@ describe("Migrations", () => {
       const before = snapshot(path)
       const error = yield* Effect.flip(Effect.scoped(open(file)))
       assert.strictEqual(error.field, "url")
-      assert.include(error.message, "written by a newer Keyfold (schema 2, this one knows 1); nothing was changed.")
+      assert.include(error.message, "written by a newer Keyfold (schema 3, this one knows 2); nothing was changed.")
       assert.deepStrictEqual(snapshot(path), before)
     })
   )
@@ -159,6 +164,52 @@ describe("Migrations", () => {
       const database = new DatabaseSync(file, { readOnly: true })
       assert.strictEqual(database.prepare("SELECT id FROM invoices").get()?.["id"], "kept")
       database.close()
+    }).pipe(Effect.scoped)
+  )
+})
+
+/** Takes a database back to the schema before the journal. */
+const withoutJournal = Effect.fnUntraced(function* (url: string) {
+  for (const name of ["entries", "operations", "heads"]) yield* editUrl(url, `DROP TABLE keyfold_journal_${name}`)
+  yield* editUrl(url, "DELETE FROM keyfold_migrations WHERE migration_id = 2")
+})
+
+const versionOf = (url: string) =>
+  Effect.scoped(
+    Effect.flatMap(client(url), (sql) => Effect.provideService(Migrations.version, SqlClient.SqlClient, sql))
+  )
+
+onEachDialect("an older database", ({ database }) => {
+  it.effect("is brought to the latest schema with its keys", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const issued = yield* Effect.scoped(Effect.flatMap(openUrl(url), (driver) => create(driver)))
+      yield* withoutJournal(url)
+      assert.strictEqual(yield* versionOf(url), 1)
+      const driver = yield* openUrl(url)
+      assert.strictEqual(yield* versionOf(url), Migrations.latest)
+      assert.deepStrictEqual(yield* native(driver, "get")(refOf(issued)), issued.key)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("stays as old as it is where it is refused", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      yield* Effect.scoped(Effect.flatMap(openUrl(url), (driver) => create(driver)))
+      yield* withoutJournal(url)
+      const error = yield* Effect.flip(Effect.scoped(openUrl(url, { pepper: otherPepper })))
+      assert.strictEqual(error.field, "pepper")
+      assert.strictEqual(yield* versionOf(url), 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is left alone where tables stand in the way", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      yield* editUrl(url, "CREATE TABLE keyfold_journal_heads (something TEXT)")
+      const error = yield* Effect.flip(Effect.scoped(openUrl(url)))
+      assert.include(error.message, "could not be brought to the current schema")
+      assert.strictEqual(yield* versionOf(url), 0)
     }).pipe(Effect.scoped)
   )
 })

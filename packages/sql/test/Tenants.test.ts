@@ -1,21 +1,24 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { OperationId } from "@keyfold/core/OperationId"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
-import * as Path from "node:path"
-import { DatabaseSync } from "node:sqlite"
-import { create, folder, inMemory, listAll, native, open, refOf } from "./TestDatabase.ts"
+import { contents, edit, onEachDialect, openNew, type Dialect } from "./Dialects.ts"
+import { create, listAll, native, openUrl, refOf } from "./TestDatabase.ts"
 
-const twoTenants = Effect.map(inMemory, (driver) => ({
-  acme: native(driver, "partition")("acme"),
-  globex: native(driver, "partition")("globex")
-}))
+const twoTenants = (dialect: Dialect) =>
+  Effect.map(openNew(dialect), (driver) => ({
+    acme: native(driver, "partition")("acme"),
+    globex: native(driver, "partition")("globex")
+  }))
 
-describe("tenants", () => {
+/** The beginning of a row of stored counts, as `contents` shows it. */
+const usageRow = (id: string) => `acme\n${id}\n1\n0\n`
+
+onEachDialect("tenants", (dialect) => {
   it.effect("see nothing of each other's keys, whatever they ask", () =>
     Effect.gen(function* () {
-      const { acme, globex } = yield* twoTenants
+      const { acme, globex } = yield* twoTenants(dialect)
       const issued = yield* create(acme, { owner: "ada" })
       const ref = { ...refOf(issued), owner: "ada" }
       const errors = yield* Effect.all([
@@ -36,7 +39,7 @@ describe("tenants", () => {
 
   it.effect("may use the same operation id without meeting", () =>
     Effect.gen(function* () {
-      const { acme, globex } = yield* twoTenants
+      const { acme, globex } = yield* twoTenants(dialect)
       const operationId = OperationId.make("deploy-1")
       const first = yield* create(acme, { operationId })
       const second = yield* create(globex, { operationId })
@@ -49,15 +52,14 @@ describe("tenants", () => {
 
   it.effect("cannot revoke or read beside each other where ids are equal", () =>
     Effect.gen(function* () {
-      const file = Path.join(yield* folder, "a.db")
-      const driver = yield* open(file, { tenant: "acme" })
+      const url = yield* dialect.database
+      const driver = yield* openUrl(url, { tenant: "acme" })
       const issued = yield* create(driver)
-      const editor = new DatabaseSync(file)
-      editor.exec(
+      yield* edit(
+        url,
         `INSERT INTO keyfold_keys SELECT 'globex', id, operation_id, nonce, 'copy', owner, scopes, tags, secret_hash,
           pepper_version, hint, created_at, expires_at, revoked_at FROM keyfold_keys`
       )
-      editor.close()
       const globex = native(driver, "partition")("globex")
       assert.strictEqual((yield* native(globex, "get")(refOf(issued))).name, "copy")
       // A row copied from another tenant opens nothing: its hash was keyed with the tenant.
@@ -65,8 +67,9 @@ describe("tenants", () => {
       yield* globex.revoke(refOf(issued))
       assert.strictEqual((yield* native(driver, "get")(refOf(issued))).status, "active")
       assert.isTrue((yield* native(driver, "verify")(issued.secret)).valid)
-      // Stored by now, where the counters of equal ids lie side by side.
+      // Stored soon, where the counters of equal ids lie side by side.
       yield* TestClock.adjust("1 second")
+      yield* Effect.repeat(contents(url), { until: (stored) => stored.includes(usageRow(issued.key.id)) })
       assert.deepStrictEqual(yield* listAll(globex, 10), [issued.key.id])
       assert.strictEqual((yield* native(driver, "usage")(refOf(issued))).successfulRequests, 1)
       assert.strictEqual((yield* native(globex, "usage")(refOf(issued))).successfulRequests, 0)
@@ -75,9 +78,10 @@ describe("tenants", () => {
 
   it.effect("reach the same keys by option and by partition", () =>
     Effect.gen(function* () {
-      const file = Path.join(yield* folder, "a.db")
-      const issued = yield* Effect.scoped(Effect.flatMap(open(file, { tenant: "acme" }), (driver) => create(driver)))
-      const driver = yield* open(file)
+      const url = yield* dialect.database
+      const acme = openUrl(url, { tenant: "acme" })
+      const issued = yield* Effect.scoped(Effect.flatMap(acme, (driver) => create(driver)))
+      const driver = yield* openUrl(url)
       assert.deepStrictEqual(yield* listAll(driver, 10), [])
       assert.deepStrictEqual(yield* listAll(native(driver, "partition")("acme"), 10), [issued.key.id])
       assert.deepStrictEqual(native(driver, "identify")(issued.secret), Option.some(refOf(issued)))

@@ -19,8 +19,9 @@ export const pepper = Redacted.make("a pepper for tests that is long enough for 
 
 export const otherPepper = Redacted.make("quite another pepper that is long enough as well")
 
-export const open = (path: string, options: Partial<Sql.Options> = {}) =>
-  Sql.make({ url: `sqlite:${path}`, pepper, ...options })
+export const openUrl = (url: string, options: Partial<Sql.Options> = {}) => Sql.make({ url, pepper, ...options })
+
+export const open = (path: string, options: Partial<Sql.Options> = {}) => openUrl(`sqlite:${path}`, options)
 
 export const inMemory = open(":memory:")
 
@@ -55,7 +56,7 @@ export const listAll = Effect.fnUntraced(function* (driver: Driver, limit: numbe
 })
 
 /** An operation the driver declares native; its absence is a defect of the test's subject. */
-export const native = <Name extends "get" | "usage" | "verify" | "identify" | "partition">(
+export const native = <Name extends "get" | "usage" | "verify" | "identify" | "partition" | "findOperation">(
   driver: Driver,
   name: Name
 ) => {

@@ -129,4 +129,15 @@ describe("usage", () => {
       assert.isUndefined(stored(path))
     }).pipe(Effect.scoped)
   )
+
+  it.effect("belongs to the key that was verified and to no other of the tenant", () =>
+    Effect.gen(function* () {
+      const driver = yield* open(yield* file)
+      const [first, second] = [yield* create(driver), yield* create(driver)]
+      yield* verifyTimes(driver, first, 2)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* native(driver, "usage")(refOf(first))).completedRequests, 2)
+      assert.strictEqual((yield* native(driver, "usage")(refOf(second))).completedRequests, 0)
+    }).pipe(Effect.scoped)
+  )
 })

@@ -7,14 +7,14 @@ import { KeyId } from "@keyfold/core/ApiKey"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { writeSync } from "node:fs"
-import { create, native, open } from "./TestDatabase.ts"
+import { create, native, openUrl } from "./TestDatabase.ts"
 
-const [file = ""] = process.argv.slice(2)
+const [url = ""] = process.argv.slice(2)
 
 const say = (...words: ReadonlyArray<string>) => Effect.sync(() => void writeSync(1, `${words.join(" ")}\n`))
 
 const work = Effect.gen(function* () {
-  const driver = yield* open(file)
+  const driver = yield* openUrl(url)
   const verify = native(driver, "verify")
   for (let number = 0; ; number++) {
     const { key, secret } = yield* create(driver, {

@@ -27,7 +27,7 @@ const pieces = (canary: string): ReadonlyArray<string> => {
   return [characters.slice(0, pieceLength).join(""), characters.slice(-pieceLength).join("")]
 }
 
-/** Every text that gives a canary away, by the name of its form. */
+/** Every text that gives a canary away, by the name of its form. Hexadecimal digits are in lower case. */
 export const forms = (canary: string): ReadonlyArray<readonly [form: string, text: string]> => {
   if (canary.length < minimumLength) {
     throw new RangeError(
@@ -40,6 +40,7 @@ export const forms = (canary: string): ReadonlyArray<readonly [form: string, tex
     ["form-encoded", new URLSearchParams({ x: piece }).toString().slice(2)] as const,
     ["escaped", JSON.stringify(piece).slice(1, -1)] as const,
     ["hexadecimal", Buffer.from(piece).toString("hex")] as const,
+    ["decimal", Buffer.from(piece).join(",")] as const,
     ...base64Cores(piece).flatMap((core) => [
       ["base64", core] as const,
       ["base64url", core.replaceAll("+", "-").replaceAll("/", "_")] as const

@@ -4,17 +4,26 @@
 export interface Names {
   readonly database: string
   readonly pepper: string
+  readonly journal: string
+  readonly journalSecret: string
 }
 
-/** Writes a configuration with one embedded store, and the other adapters as comments. */
+/** Writes a configuration with one embedded store and a journal, and the other adapters as comments. */
 export const starterFile = ({
   database,
+  journal,
+  journalSecret,
   pepper
 }: Names): string => `# Keyfold: the stores of API keys this folder works with.
 # A secret is never written here. Refer to it: { env: NAME }, { file: path } or { command: [program, argument] }.
 
 # The store that is meant where none is named.
 default: local
+
+# What became of every create, for all stores, so that nothing a crash leaves behind is lost: keyfold journal.
+journal:
+  url: ${JSON.stringify(`sqlite:${journal}`)}
+  secret: { file: ${JSON.stringify(journalSecret)} }
 
 stores:
   # Keys in a file beside this one. Keep the pepper, and keep it elsewhere: without it every key stops working.

@@ -61,6 +61,6 @@ export const make = (): Storage => {
       ),
     entries: (filter) =>
       Stream.suspend(() => Stream.fromIterable(chosen(filter).flatMap(({ entries }) => select(entries, filter)))),
-    stores: Effect.sync(() => [...shelves.keys()])
+    stores: Effect.sync(() => [...shelves].flatMap(([name, { entries }]) => (entries.length > 0 ? [name] : [])))
   }
 }

@@ -115,7 +115,7 @@ const deep = (random: Random, canary: string): string => {
     [`{"${canary}":[`, "]}"],
     ['{"__proto__":', "}"]
   ] as const)
-  return `${open.repeat(depth)}0${close.repeat(depth)}`
+  return `${open.repeat(depth)}${random.pick(oddScalars)}${close.repeat(depth)}`
 }
 
 const container = (random: Random, canary: string, room: number): Tree => {

@@ -73,6 +73,10 @@ const makeUsers = () => {
   }
   return {
     of,
+    reads: {
+      named: (email: string, name: string): ReadonlyArray<Row> => of(email).names.get(name) ?? [],
+      countLive: (email: string): number => of(email).live
+    },
     add: (row: Row) => {
       const keys = of(row.email)
       keys.rows.set(row.id, row)
@@ -91,6 +95,11 @@ const makeUsers = () => {
       if (!row.deleted) keys.live -= 1
     }
   }
+}
+
+const rowOf = (fields: NewRow): Row => {
+  const counters = { completed: 0, successful: 0, failed: 0, reported: {} }
+  return { lastUsed: undefined, deleted: false, deletedAt: -Infinity, counters, ...fields }
 }
 
 const makeSee =
@@ -113,8 +122,7 @@ export const makeTable = (clock: Clock, lag: () => Lag): Table => {
   const see = makeSee(clock)
   return {
     insert: (fields) => {
-      const counters = { completed: 0, successful: 0, failed: 0, reported: {} }
-      const row: Row = { lastUsed: undefined, deleted: false, deletedAt: -Infinity, counters, ...fields }
+      const row = rowOf(fields)
       const replaced = rows.get(row.id)
       if (replaced !== undefined) users.drop(replaced)
       rows.set(row.id, row)
@@ -130,8 +138,7 @@ export const makeTable = (clock: Clock, lag: () => Lag): Table => {
       if (row === undefined || row.secret !== secret) return undefined
       return see([row], lag().authentication, lag().authentication)[0]?.deleted === false ? row : undefined
     },
-    named: (email, name) => users.of(email).names.get(name) ?? [],
-    countLive: (email) => users.of(email).live,
+    ...users.reads,
     visible: (email) => see(users.of(email).rows.values(), lag().visibility, lag().revocation),
     see: (id) => {
       const row = rows.get(id)
