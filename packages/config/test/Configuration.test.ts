@@ -129,7 +129,7 @@ describe("check and adapterNames", () => {
         line: 2,
         column: 1,
         path: "defalt",
-        problem: `not a known member. Did you mean "default"? Accepted: stores, default.`
+        problem: `not a known member. Did you mean "default"? Accepted: stores, default, journal.`
       })
       assert.deepStrictEqual(rest, [])
       assert.deepStrictEqual(yield* Configuration.adapterNames({ folder }), ["tiny"])

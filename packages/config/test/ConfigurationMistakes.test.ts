@@ -115,9 +115,9 @@ describe("a member", () => {
     [
       "keyfold.yaml has 2 mistakes.",
       "keyfold.yaml:5:5  stores.local.tokne",
-      `  not a known member. Did you mean "token"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, url, token, backups, dialect, limit, timeout, proxy.`,
+      `  not a known member. Did you mean "token"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, url, token, backups, dialect, limit, timeout, proxy.`,
       "keyfold.yaml:7:5  stores.local.defalts",
-      `  not a known member. Did you mean "defaults"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, url, token, backups, dialect, limit, timeout, proxy.`
+      `  not a known member. Did you mean "defaults"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, url, token, backups, dialect, limit, timeout, proxy.`
     ]
   )
 
@@ -168,7 +168,7 @@ stores:
       "keyfold.yaml:4:3  stores.other.adapter",
       "  missing; expected the name of an adapter.",
       "keyfold.yaml:5:1  defalt",
-      `  not a known member. Did you mean "default"? Accepted: stores, default.`
+      `  not a known member. Did you mean "default"? Accepted: stores, default, journal.`
     ]
   )
 
@@ -336,7 +336,7 @@ tenant: {}
       "keyfold.yaml:1:10  default",
       `  no store has this name. Did you mean "local"? Stores: local, remote, guard, poor, same.`,
       "keyfold.yaml:5:5  stores.local.adaptor",
-      `  not a known member. Did you mean "adapter"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, url, token, backups, dialect, limit, timeout, proxy.`,
+      `  not a known member. Did you mean "adapter"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, url, token, backups, dialect, limit, timeout, proxy.`,
       "keyfold.yaml:6:10  stores.local.url",
       "  expected text, found true.",
       "keyfold.yaml:7:12  stores.local.token",
@@ -356,7 +356,7 @@ tenant: {}
       "keyfold.yaml:21:34  stores.same.url",
       "  this name is there twice in one mapping; remove or rename one.",
       "keyfold.yaml:22:1  tenant",
-      "  not a known member. Accepted: stores, default."
+      "  not a known member. Accepted: stores, default, journal."
     ]
   )
 })

@@ -5,6 +5,7 @@ import * as Initialization from "@keyfold/config/Initialization"
 import * as Stores from "@keyfold/config/Stores"
 import * as Adapter from "@keyfold/core/Adapter"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import * as Journal from "@keyfold/core/Journal"
 import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import { resolve, Secret } from "@keyfold/core/Secret"
 import * as Occam from "@keyfold/occam/Occam"
@@ -17,10 +18,27 @@ import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { folderWith, temporaryFolder } from "./TinyAdapter.ts"
 
-/** An adapter with the options of the embedded store, which tells the pepper it was given. */
-const embedded = (peppers: Array<string>) =>
-  Adapter.make<{ readonly url: string; readonly pepper: Secret }>({
+interface StoreOptions {
+  readonly url: string
+  readonly pepper: Secret
+}
+
+interface JournalOptions {
+  readonly url: string
+  readonly secret: Secret
+}
+
+/** An adapter with the options of the embedded store and its journal, which tells the secrets it was given. */
+const embedded = (peppers: Array<string>, secrets: Array<string> = []) =>
+  Adapter.make<StoreOptions, JournalOptions>({
     name: "sql",
+    journal: {
+      options: Schema.Struct({ url: Schema.String, secret: Secret }),
+      open: Effect.fnUntraced(function* ({ secret }) {
+        secrets.push(Redacted.value(yield* Effect.orDie(resolve(secret))))
+        return yield* Journal.memory
+      })
+    },
     options: Schema.Struct({ url: Schema.String, pepper: Secret }),
     capabilities: () => MemoryDriver.capabilities,
     driver: Effect.fnUntraced(function* ({ pepper }) {
@@ -40,7 +58,7 @@ const refusal = (options: Initialization.Options) =>
   })
 
 describe("initialize", () => {
-  it.effect("writes a configuration that loads and a pepper that only its owner reads, elsewhere", () =>
+  it.effect("writes a configuration that loads, and a pepper and a journal's secret that only their owner reads", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       const home = yield* temporaryFolder
@@ -50,15 +68,20 @@ describe("initialize", () => {
       assert.match(written.pepper, /\/pepper-[0-9a-f]{12}$/)
       assert.strictEqual(yield* modeOf(written.pepper), 0o600)
       assert.strictEqual(yield* modeOf(dirname(written.pepper)), 0o700)
-      const pepper = yield* content(written.pepper)
-      assert.match(pepper, /^[A-Za-z0-9_-]{64}$/)
+      assert.strictEqual(written.journalSecret, `${written.pepper}-journal`)
+      assert.strictEqual(yield* modeOf(written.journalSecret), 0o600)
+      const [pepper, secret] = [yield* content(written.pepper), yield* content(written.journalSecret)]
+      for (const text of [pepper, secret]) {
+        assert.match(text, /^[A-Za-z0-9_-]{64}$/)
+        assert.notInclude(yield* content(written.configuration), text)
+      }
+      assert.notStrictEqual(pepper, secret)
       assert.deepStrictEqual(yield* listed(folder), ["keyfold.yaml"])
-      assert.notInclude(yield* content(written.configuration), pepper)
 
-      const peppers: Array<string> = []
-      const configuration = yield* Configuration.load({ folder, env: {}, builtIn: { sql: embedded(peppers) } })
+      const [peppers, secrets]: [Array<string>, Array<string>] = [[], []]
+      const configuration = yield* Configuration.load({ folder, env: {}, builtIn: { sql: embedded(peppers, secrets) } })
       assert.strictEqual((yield* Stores.open(configuration)).store, "local")
-      assert.deepStrictEqual(peppers, [pepper])
+      assert.deepStrictEqual([peppers, secrets], [[pepper], [secret]])
     })
   )
 
@@ -109,8 +132,11 @@ describe("initialize", () => {
         )
         assert.strictEqual(yield* content(join(folder, name)), "mine")
       }
-      const folder = yield* folderWith({ "keyfold.db": "mine" })
-      assert.include(yield* refusal({ folder, env: { HOME: home } }), "keyfold.db exists already")
+      for (const name of ["keyfold.db", "keyfold-journal.db"]) {
+        const folder = yield* folderWith({ [name]: "mine" })
+        assert.include(yield* refusal({ folder, env: { HOME: home } }), `${name} exists already`)
+        assert.deepStrictEqual(yield* listed(folder), [name])
+      }
       const elsewhere = yield* folderWith({ pepper: "mine" })
       const empty = yield* temporaryFolder
       const pepperFile = join(elsewhere, "pepper")
@@ -132,9 +158,13 @@ describe("initialize", () => {
     })
   )
 
-  it.effect("leaves no pepper behind where the configuration cannot be written", () =>
+  it.effect("leaves no secret behind where the configuration or another secret cannot be written", () =>
     Effect.gen(function* () {
       const home = yield* temporaryFolder
+      const taken = yield* folderWith({ "one-journal": "mine" })
+      const empty = yield* temporaryFolder
+      assert.include(yield* refusal({ folder: empty, pepperFile: join(taken, "one") }), "one-journal exists already")
+      assert.deepStrictEqual([yield* listed(taken), yield* listed(empty)], [["one-journal"], []])
       const folder = join(home, "missing")
       assert.include(yield* refusal({ folder, pepperFile: join(home, "peppers/one") }), "could not be written (ENOENT)")
       assert.deepStrictEqual(yield* listed(join(home, "peppers")), [])

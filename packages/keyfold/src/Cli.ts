@@ -20,9 +20,12 @@ import { create } from "./internal/commands/create.ts"
 import { emulate } from "./internal/commands/emulate.ts"
 import { get } from "./internal/commands/get.ts"
 import { init } from "./internal/commands/init.ts"
+import { journal } from "./internal/commands/journal.ts"
 import { list } from "./internal/commands/list.ts"
+import { recover } from "./internal/commands/recover.ts"
 import { revoke } from "./internal/commands/revoke.ts"
 import { stores } from "./internal/commands/stores.ts"
+import { sweep } from "./internal/commands/sweep.ts"
 import { tour } from "./internal/commands/tour.ts"
 import { usage } from "./internal/commands/usage.ts"
 import { verify } from "./internal/commands/verify.ts"
@@ -36,7 +39,22 @@ import { version } from "./internal/version.ts"
 import { type OutputClosed, Shell } from "./Shell.ts"
 
 const command = root.pipe(
-  Command.withSubcommands([init, stores, capabilities, create, list, get, revoke, usage, verify, emulate, tour])
+  Command.withSubcommands([
+    init,
+    stores,
+    capabilities,
+    create,
+    list,
+    get,
+    revoke,
+    usage,
+    verify,
+    journal,
+    recover,
+    sweep,
+    emulate,
+    tour
+  ])
 )
 
 const surroundings = (shell: Shell["Service"], json: boolean) =>
@@ -44,7 +62,7 @@ const surroundings = (shell: Shell["Service"], json: boolean) =>
     NodeServices.layer,
     CliConfig.layer({ builtIns: builtIns(shell) }),
     CliOutput.layerPresenter(presenter(shell, json)),
-    log.layer(shell)
+    log.layer(shell, json)
   )
 
 const settle = (

@@ -9,14 +9,15 @@ import * as ArthurEmulator from "@keyfold/emulators/Arthur"
 import type { Emulator, StoredKey } from "@keyfold/emulators/Emulator"
 import * as OccamEmulator from "@keyfold/emulators/Occam"
 import * as WhyLabsEmulator from "@keyfold/emulators/WhyLabs"
+import type { ConnectionOptions } from "@keyfold/http/Transport"
 import * as FetchServer from "@keyfold/node/FetchServer"
 import * as Occam from "@keyfold/occam/Occam"
 import * as Sql from "@keyfold/sql/Sql"
 import * as WhyLabs from "@keyfold/whylabs/WhyLabs"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { createHash } from "node:crypto"
 import { join } from "node:path"
 import { given, redacted, type Canaries } from "./CanaryPlants.ts"
 
@@ -43,6 +44,7 @@ export interface Changes {
 
 export interface Backend {
   readonly name: string
+  readonly kind: "http" | "dialect" | "file" | "memory"
   readonly world: (folder: string, canaries: Canaries) => Effect.Effect<World, ConfigurationError, Scope.Scope>
   /** Options that keep the store from booting, each with a secret in them. */
   readonly unbootable: ReadonlyArray<(baseUrl: string, folder: string) => MakeDriver>
@@ -78,8 +80,6 @@ const overHttp = <Options extends object>(
 const organization = "org-7Kd3mQ"
 const owner = "user-123"
 
-const proxies = (host: string) => ({ proxy: redacted(`http://ann:${encodeURIComponent(given.proxyPassword)}@${host}`) })
-
 /** Addresses that no store accepts, with a secret where a person might put one. */
 const badAddresses = (baseUrl: string, secret: string): ReadonlyArray<string> => [
   baseUrl.replace("http://", `http://ann:${encodeURIComponent(secret)}@`),
@@ -89,13 +89,22 @@ const badAddresses = (baseUrl: string, secret: string): ReadonlyArray<string> =>
   secret
 ]
 
-const unbootableHttp = (make: (options: { readonly baseUrl: string }) => MakeDriver, secret: string) => [
-  ...[0, 1, 2, 3, 4].map((index) => (baseUrl: string) => make({ baseUrl: badAddresses(baseUrl, secret)[index] ?? "" })),
-  (baseUrl: string) => make({ baseUrl, ...proxies("not a host") }),
-  (baseUrl: string) =>
-    make({ baseUrl, ...{ clientCertificate: { certificate: secret, key: redacted(`-----BEGIN ${secret}`) } } }),
-  (baseUrl: string) => make({ baseUrl, ...{ ca: secret } })
-]
+/** Options of every HTTP store that keep it from booting; the connection's only where a transport takes them. */
+type HttpChanges = { readonly baseUrl: string } & ConnectionOptions
+
+const unbootableHttp = (make: (options: HttpChanges) => MakeDriver, secret: string): Backend["unbootable"] => {
+  const pem = redacted(`-----BEGIN CERTIFICATE-----\n${secret}`)
+  return [
+    ...[0, 1, 2, 3, 4].map(
+      (index) => (baseUrl: string) => make({ baseUrl: badAddresses(baseUrl, secret)[index] ?? "" })
+    ),
+    (baseUrl) => make({ baseUrl, proxy: redacted(`gopher://ann:${encodeURIComponent(given.proxyPassword)}@proxy`) }),
+    (baseUrl) => make({ baseUrl, proxy: redacted(given.proxyPassword) }),
+    (baseUrl) => make({ baseUrl, proxy: Effect.fail(new Error(given.proxyPassword)) }),
+    (baseUrl) => make({ baseUrl, ca: pem }),
+    (baseUrl) => make({ baseUrl, clientCertificate: { certificate: pem, key: pem } })
+  ]
+}
 
 const whylabs = (dialect: "v0" | "v1"): Backend => {
   const options = {
@@ -105,6 +114,7 @@ const whylabs = (dialect: "v0" | "v1"): Backend => {
   }
   return {
     name: `whylabs ${dialect}`,
+    kind: dialect === "v0" ? "http" : "dialect",
     world: Effect.fnUntraced(function* (_folder, canaries) {
       const emulator = WhyLabsEmulator.make({
         organizations: [{ id: organization, tier: "PAID" }],
@@ -127,6 +137,7 @@ const whylabs = (dialect: "v0" | "v1"): Backend => {
 
 const arthur: Backend = {
   name: "arthur",
+  kind: "http",
   world: Effect.fnUntraced(function* (_folder, canaries) {
     const emulator = ArthurEmulator.make({ credentials: [{ kind: "master", value: given.arthurMaster }] })
     const baseUrl = yield* serve(emulator, canaries)
@@ -148,6 +159,7 @@ const occam = (login: "a key" | "a password"): Backend => {
   }
   return {
     name: `occam by ${login}`,
+    kind: login === "a key" ? "http" : "dialect",
     world: Effect.fnUntraced(function* (_folder, canaries) {
       const user = { email: username, password: given.occamPassword, keys: [given.occamKey] }
       const emulator = OccamEmulator.make({ users: [user] })
@@ -164,6 +176,7 @@ const occam = (login: "a key" | "a password"): Backend => {
 
 const sql: Backend = {
   name: "sql",
+  kind: "file",
   world: (folder) => {
     const options = {
       url: `sqlite:${join(folder, "data", "keys.db")}`,
@@ -185,8 +198,7 @@ const sql: Backend = {
         password: redacted(given.proxyPassword),
         pepper: redacted(given.pepper)
       }),
-    (_, folder) =>
-      Sql.make({ url: `sqlite:${join(folder, "nowhere", "keys.db")}`, pepper: redacted(given.pepper) }),
+    (_, folder) => Sql.make({ url: `sqlite:${join(folder, "nowhere", "keys.db")}`, pepper: redacted(given.pepper) }),
     (_, folder) =>
       Sql.make({ url: `sqlite:${join(folder, "data", "short.db")}`, pepper: redacted(given.pepper.slice(0, 25)) }),
     (_, folder) =>
@@ -199,6 +211,7 @@ const sql: Backend = {
 
 const memory: Backend = {
   name: "memory",
+  kind: "memory",
   world: () => {
     const driver = MemoryDriver.make()
     return Effect.succeed({ driver: () => Effect.succeed(driver), values: (): Records => [["driver", driver]] })
@@ -216,14 +229,13 @@ export const backends: ReadonlyArray<Backend> = [
   memory
 ]
 
-/** A driver whose backend settles at once, so that closing a store does not wait for real time. */
-export const settlingAtOnce = (driver: Driver): Driver => ({
+/** The driver, with every secret it makes on record, and its backend settling at once so that closing takes no time. */
+export const observed = (driver: Driver, canaries: Canaries): Driver => ({
   ...driver,
   capabilities: {
     ...driver.capabilities,
     consistency: { visibility: promised(0), settle: promised("20 millis") }
-  }
+  },
+  create: (request) =>
+    Effect.tap(driver.create(request), ({ secret }) => Effect.sync(() => canaries.add(Redacted.value(secret))))
 })
-
-/** Names a folder after what happens in it. */
-export const folderName = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16)

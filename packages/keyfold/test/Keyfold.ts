@@ -1,12 +1,18 @@
 /** Runs the command the way people do: in this process with a shell of the test's making, or as a process of its own. */
+import { BaseFolder } from "@keyfold/core/Adapter"
+import * as Arthur from "@keyfold/emulators/Arthur"
+import * as FetchServer from "@keyfold/node/FetchServer"
+import * as SqlJournal from "@keyfold/sql/SqlJournal"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { run } from "keyfold/Cli"
 import { InputUnusable, type Output, OutputClosed, Shell } from "keyfold/Shell"
 import { spawn, type ChildProcess } from "node:child_process"
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 
 /** What one run left behind. */
@@ -114,19 +120,83 @@ export const localStore = Effect.tap(temporaryFolder, (folder) =>
   })
 )
 
+/** Long enough for the journal to accept it. */
+export const journalSecret = "a secret for the journals of tests, long enough to be accepted"
+
+const journalFile = "data/journal.db"
+
+/** Adds a journal to a folder with a keyfold.yaml. */
+export const addJournal = (folder: string) =>
+  Effect.promise(async () => {
+    const path = join(folder, "keyfold.yaml")
+    await writeFile(join(folder, "secrets", "journal"), journalSecret, { mode: 0o600 })
+    await writeFile(
+      path,
+      `${await readFile(path, "utf8")}journal: { url: 'sqlite:${journalFile}', secret: { file: ./secrets/journal } }\n`
+    )
+  })
+
+/** A folder with a keyfold.yaml that names one embedded store, `local`, and a journal. */
+export const journaledStore = Effect.tap(localStore, addJournal)
+
+/** Opens the journal of a folder as a program would that shares it with the command. */
+export const openJournal = (folder: string) =>
+  SqlJournal.make({ url: `sqlite:${journalFile}`, secret: Redacted.make(journalSecret) }).pipe(
+    Effect.provideService(BaseFolder, folder)
+  )
+
+/** Changes the journal's database by hand. */
+export const changeJournal = (folder: string, statement: string) =>
+  Effect.sync(() => {
+    const database = new DatabaseSync(join(folder, journalFile))
+    database.exec(statement)
+    database.close()
+  })
+
+/** Makes every create look like one whose process died before its delivery was confirmed, some time ago. */
+export const undeliver = (folder: string) =>
+  changeJournal(folder, "UPDATE keyfold_journal_operations SET state = 'minted', lease_until = 1")
+
+/** Makes every lease run out, as if its time had passed. */
+export const endLeases = (folder: string) =>
+  changeJournal(folder, "UPDATE keyfold_journal_operations SET lease_until = 1")
+
+/** An emulated Arthur on a socket, with everything a test may do to it. */
+export const servedArthur = Effect.gen(function* () {
+  const credential = Arthur.makeCredential()
+  const emulator = Arthur.make({ credentials: [{ kind: "master", value: credential }] })
+  const { url } = yield* FetchServer.serve({ fetch: emulator.fetch, port: 0 })
+  const live = () =>
+    emulator.keys().flatMap(({ id, origin, revoked }) => (origin === "created" && !revoked ? [id] : []))
+  return { credential, emulator, live, url }
+})
+
+/** A folder whose default store, `guard`, is an emulated Arthur, with a journal. */
+export const guardedFolder = Effect.gen(function* () {
+  const arthur = yield* servedArthur
+  const folder = yield* localStore
+  const roles = "defaults: { scopes: [write] }, scopeMap: { write: [VALIDATION-USER] }"
+  const guard = `guard: { adapter: arthur, baseUrl: '${arthur.url}', apiKey: { env: ARTHUR_API_KEY }, ${roles} }`
+  yield* Effect.promise(() => writeFile(join(folder, "keyfold.yaml"), `stores:\n  ${guard}\n`))
+  yield* addJournal(folder)
+  return { ...arthur, folder, environment: { ARTHUR_API_KEY: arthur.credential } }
+})
+
 const entry = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
 interface ProcessOptions {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** An open file for standard output; a pipe of its own when omitted. */
+  readonly output?: number
 }
 
-const startFile = (file: string, args: ReadonlyArray<string>, { cwd, env }: ProcessOptions): ChildProcess =>
+const startFile = (file: string, args: ReadonlyArray<string>, { cwd, env, output }: ProcessOptions): ChildProcess =>
   spawn(process.execPath, ["--conditions=@keyfold/source", file, ...args], {
     cwd,
     env: { PATH: process.env["PATH"] ?? "", ...env },
-    stdio: ["pipe", "pipe", "pipe"]
+    stdio: ["pipe", output ?? "pipe", "pipe"]
   })
 
 /** Starts the command as a process of its own, from its sources. */

@@ -16,6 +16,9 @@ const commands = [
   "revoke",
   "usage",
   "verify",
+  "journal",
+  "recover",
+  "sweep",
   "emulate",
   "tour"
 ]
@@ -132,7 +135,8 @@ describe("help", () => {
       for (const shell of ["bash", "zsh", "fish", "powershell"]) {
         const { code, stdout } = yield* keyfold(["--completions", shell])
         assert.strictEqual(code, 0)
-        for (const word of ["revoke", "secret-file", "leaked"]) assert.include(stdout, word)
+        for (const word of ["revoke", "secret-file", "leaked", "dry-run", "older-than", "head"])
+          assert.include(stdout, word)
       }
     })
   )

@@ -4,22 +4,35 @@ import { run } from "keyfold/Cli"
 import { Shell } from "keyfold/Shell"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { keyfold, keyfoldUntil, localStore, makeShell, pepper, type Ran, type Setting } from "./Keyfold.ts"
+import {
+  journaledStore,
+  journalSecret,
+  keyfold,
+  keyfoldUntil,
+  localStore,
+  makeShell,
+  pepper,
+  type Ran,
+  type Setting
+} from "./Keyfold.ts"
 
 const wrongCredential = "canary-credential-5b1e"
 
-/** A folder with both stores, and a third that WhyLabs refuses. */
+/** A folder with both stores, a third that WhyLabs refuses, and a journal. */
 const threeStores = Effect.gen(function* () {
-  const folder = yield* localStore
+  const folder = yield* journaledStore
   const emulator: { readonly credential: string; readonly configuration: string } = JSON.parse(
     yield* keyfoldUntil(["emulate", "whylabs", "--json", "--store", "monitoring"], "\n")
   )
   const monitoring = emulator.configuration.replace("stores:\n", "")
   writeFileSync(
     join(folder, "keyfold.yaml"),
-    `${readFileSync(join(folder, "keyfold.yaml"), "utf8")}${monitoring}${monitoring
-      .replace("monitoring", "refused")
-      .replace("WHYLABS_API_KEY", "WRONG")}default: local\n`
+    readFileSync(join(folder, "keyfold.yaml"), "utf8").replace(
+      "stores:\n",
+      `default: local\nstores:\n${monitoring}${monitoring
+        .replace("monitoring", "refused")
+        .replace("WHYLABS_API_KEY", "WRONG")}`
+    )
   )
   const setting: Setting = {
     folder,
@@ -45,7 +58,12 @@ const everything = Effect.fnUntraced(function* (store: string, setting: Setting)
   ran.push({ ...created, stdout: "" })
   for (const args of [["stores"], ["capabilities"], ["list"], ["list", "--status", "all"], ["get", "none"]])
     yield* also(args)
+  for (const args of [["journal"], ["journal", "--entries"], ["journal", "verify"], ["recover", "none"]])
+    yield* also(args)
   for (const args of [
+    ["sweep", "--dry-run"],
+    ["recover", "none", "--secret-file", "secrets/journal"],
+    ["create", "--secret-file", "secrets/journal"],
     ["usage", "none"],
     ["revoke", "none"],
     ["create", "--expires", "2001-01-01"]
@@ -65,7 +83,7 @@ describe("secrets", { timeout: 60_000 }, () => {
       for (const store of ["local", "monitoring", "refused", "missing"]) {
         const { ran, secrets } = yield* everything(store, setting)
         const random = credential.slice(11)
-        const canaries = [pepper, credential, random, wrongCredential, ...secrets]
+        const canaries = [pepper, journalSecret, credential, random, wrongCredential, ...secrets]
         for (const { stderr, stdout } of ran) {
           for (const canary of canaries) {
             assert.notInclude(stderr, canary)

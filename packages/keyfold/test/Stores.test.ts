@@ -283,12 +283,20 @@ describe("a create without an answer", { timeout: 60_000 }, () => {
         `stores:\n  silent: { adapter: whylabs, baseUrl: '${server}', organization: org-x, apiKey: { env: WHYLABS_API_KEY }, defaults: { owner: o } }\n`
       )
       const args = ["create", "--config", "silent.yaml", "--within", "1s", "--operation-id", "deploy-7"]
-      const people = yield* keyfold(args, { folder, environment })
+      // Closing the store takes its time here, so both at once.
+      const [people, programs] = yield* Effect.all(
+        [keyfold(args, { folder, environment }), keyfold([...args, "--json"], { folder, environment })],
+        { concurrency: 2 }
+      )
       assert.strictEqual(people.code, 5)
-      assert.include(people.stderr, "deploy-7")
+      assert.include(people.stderr, "keyfold recover deploy-7 --store silent")
       assert.include(people.stderr, "keyfold list --store silent")
-      const programs = yield* keyfold([...args, "--json"], { folder, environment })
-      assert.deepInclude(JSON.parse(programs.stderr).error, {
+      const lines = programs.stderr
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+      assert.include(lines[0].warning.message, "deploy-7")
+      assert.deepInclude(lines.at(-1).error, {
         kind: "OutcomeUnknown",
         operationId: "deploy-7",
         retryable: false,

@@ -18,10 +18,13 @@ export type ExitCode =
 
 /** What each code means, for `--help` and the README. */
 export const meanings: ReadonlyArray<readonly [code: number, meaning: string]> = [
-  [ok, "done; for verify: the secret is valid"],
-  [failed, "failed; for verify: the secret is not valid"],
+  [ok, "done; for verify: the secret is valid; for recover: settled"],
+  [
+    failed,
+    "failed; for verify: the secret is not valid; for recover: not settled yet; for journal verify: a chain is broken"
+  ],
   [usage, "a mistake on the command line or in the configuration; nothing was done"],
-  [notFound, "no such key"],
+  [notFound, "no such key or operation"],
   [unsupported, "the store's backend cannot do this; nothing was sent"],
   [outcomeUnknown, "a create was sent and its outcome is not known; a key may exist whose secret is lost"],
   [130, "interrupted"]

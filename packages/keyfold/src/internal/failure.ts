@@ -1,6 +1,7 @@
 /** What went wrong, for people and for programs. */
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
-import type { KeyStoreError, Reason } from "@keyfold/core/KeyStoreError"
+import type { JournalError } from "@keyfold/core/Journal"
+import type { KeyStoreError, NotDelivered, Reason } from "@keyfold/core/KeyStoreError"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import type { Output } from "../Shell.ts"
@@ -25,7 +26,7 @@ export const usage = (problem: string, fix?: string): CommandError =>
   new CommandError({ exitCode: ExitCode.usage, problem, ...(fix === undefined ? {} : { fix }) })
 
 /** Everything a command may fail with. */
-export type Failure = CommandError | ConfigurationError | KeyStoreError
+export type Failure = CommandError | ConfigurationError | JournalError | KeyStoreError
 
 /** A failure in the words of the command line. */
 export interface Report {
@@ -71,10 +72,15 @@ type Advice = { readonly [Tag in Reason["_tag"]]: (error: KeyStoreError) => stri
 const reachable = ({ store }: KeyStoreError) =>
   `Check the address of store "${store}" in the configuration and the network, then try again.`
 
+const recovering = ({ operationId, store }: KeyStoreError) =>
+  operationId === undefined ? undefined : `keyfold recover ${operationId} --store ${store}`
+
 const advice: Advice = {
   NotFound: ({ store }) =>
     `Check the id with: keyfold list --store ${store}. Where reads lag, a key made moments ago may not show yet.`,
-  Conflict: () => "Use a new --operation-id for a new key, or none at all.",
+  Conflict: (error) =>
+    "Use a new --operation-id for a new key, or none at all." +
+    (recovering(error) === undefined ? "" : ` What became of this one: ${recovering(error)}`),
   InvalidRequest: ({ store }) => `See what the store accepts with: keyfold capabilities --store ${store}`,
   Unauthenticated: ({ store }) => `Check the credential that store "${store}" refers to in the configuration.`,
   PermissionDenied: ({ store }) => `Give the credential of store "${store}" that right, or use another one.`,
@@ -88,13 +94,35 @@ const advice: Advice = {
   InvalidResponse: ({ store }) =>
     `Check that the address of store "${store}" is the backend's API and not a page or a proxy in front of it.`,
   Unsupported: ({ store }) => `See what the store can do with: keyfold capabilities --store ${store}`,
-  OutcomeUnknown: ({ store }) =>
-    `Do not create again yet. Look for the key with: keyfold list --store ${store}. Its secret is lost: if the key is ` +
-    "there, revoke it; then create a new one. Keep the operation id for the backend's operators.",
+  OutcomeUnknown: (error) =>
+    `Do not create again yet. ${recovering(error) === undefined ? "" : `What became of it: ${recovering(error)}. `}` +
+    `Without a journal or a labelSecret in the configuration nobody knows the key by its operation: look for it with ` +
+    `keyfold list --store ${error.store}, and revoke it. Keep the operation id for the backend's operators.`,
   NotDelivered: ({ store, reason }) =>
     reason._tag === "NotDelivered" && reason.key !== undefined && !reason.revoked
       ? `Revoke it with: keyfold revoke ${reason.key.id} --store ${store}`
       : undefined
+}
+
+/** The key that a reason is about. */
+const keyOf = (reason: Reason): string | undefined =>
+  reason._tag === "Conflict" ? reason.existing?.id : reason._tag === "NotDelivered" ? reason.key?.id : undefined
+
+const notDelivered = ({ backend, store }: KeyStoreError, { key, problem, revoked }: NotDelivered): string => {
+  // A sink puts its name first, also where the sentence names the place by itself.
+  const because = sentence(problem.replace(/^(.+?): (?=the \1 )/, ""))
+  if (key === undefined) return `no key was created, because its secret cannot be put where it belongs: ${because}`
+  const fate = revoked ? "The key was revoked." : "The key could not be revoked yet and may still be valid."
+  return `key ${key.id} was created in store "${store}" (${backend}), but its secret could not be handed over: ${because} ${fate}`
+}
+
+const problemOf = (error: KeyStoreError): string => {
+  const { attempts, backend, operation, reason, store } = error
+  return reason._tag === "NotDelivered"
+    ? notDelivered(error, reason)
+    : `${operation} on store "${store}" (${backend}) failed: ${sentence(
+        `${reasonText(error)} (${reason._tag}, ${requests(attempts)})`
+      )}`
 }
 
 const exitCodeOf = ({ attempts, reason }: KeyStoreError): ExitCode.ExitCode => {
@@ -107,6 +135,8 @@ const exitCodeOf = ({ attempts, reason }: KeyStoreError): ExitCode.ExitCode => {
       return ExitCode.outcomeUnknown
     case "InvalidRequest":
       return attempts === 0 ? ExitCode.usage : ExitCode.failed
+    case "NotDelivered":
+      return reason.key === undefined ? ExitCode.usage : ExitCode.failed
     default:
       return ExitCode.failed
   }
@@ -119,11 +149,18 @@ const fromKeyStore = (error: KeyStoreError): Report => {
   return {
     exitCode: exitCodeOf(error),
     kind: reason._tag,
-    problem: `${operation} on store "${store}" (${backend}) failed: ${sentence(
-      `${reasonText(error)} (${reason._tag}, ${requests(attempts)})`
-    )}${named}${asked}`,
+    problem: `${problemOf(error)}${named}${asked}`,
     fix: advice[reason._tag](error),
-    details: { store, backend, operation, attempts, retryable: error.isRetryable, operationId, requestId }
+    details: {
+      store,
+      backend,
+      operation,
+      attempts,
+      retryable: error.isRetryable,
+      operationId,
+      requestId,
+      key: keyOf(reason)
+    }
   }
 }
 
@@ -133,6 +170,10 @@ export const report = (error: Failure): Report => {
   if (error._tag === "CommandError") {
     const kind = error.exitCode === ExitCode.usage ? "Usage" : "Failed"
     return { exitCode: error.exitCode, kind, problem: sentence(error.problem), fix: error.fix, details: {} }
+  }
+  if (error._tag === "JournalError") {
+    const problem = sentence(`the journal: ${error.problem}`)
+    return { exitCode: ExitCode.failed, kind: "Journal", problem, details: {} }
   }
   const { field, fix, problem, store } = error
   const where = [store === undefined ? undefined : `store "${store}"`, field].filter((part) => part !== undefined)

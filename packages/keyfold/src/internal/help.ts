@@ -57,7 +57,7 @@ export const format = (doc: HelpDoc, output: Output): string => {
   const commands = (doc.subcommands ?? []).flatMap((group) => group.commands)
   return [
     `${wrap(doc.description, room).join("\n")}\n`,
-    section("Usage", [`  ${doc.usage.replace("<subcommand>", "<command>")}`], output),
+    section("Usage", [`  ${doc.usage.replace("<subcommand>", isRoot ? "<command>" : "[<command>]")}`], output),
     rows("Arguments", (doc.args ?? []).map(argumentRow), output),
     rows(
       "Commands",

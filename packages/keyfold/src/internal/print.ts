@@ -18,3 +18,15 @@ export const fit = (text: string, output: Pick<Output, "isTerminal" | "columns">
 /** Writes a remark for people; nobody may be listening. */
 export const note = (text: string): Effect.Effect<void, never, Shell> =>
   Effect.flatMap(Shell, ({ stderr }) => Effect.ignore(stderr.write(`${fit(escape(text), stderr)}\n`)))
+
+/** Writes a warning: a remark or, with `--json`, one object. */
+export const warn = (
+  json: boolean,
+  text: string,
+  where: Readonly<Record<string, string | number>> = {}
+): Effect.Effect<void, never, Shell> =>
+  json
+    ? Effect.flatMap(Shell, ({ stderr }) =>
+        Effect.ignore(stderr.write(`${stringify({ warning: { ...where, message: text } })}\n`))
+      )
+    : note(`keyfold: warning: ${text}`)

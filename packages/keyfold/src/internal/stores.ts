@@ -1,15 +1,15 @@
 /** From the shared flags to an open store. */
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import type { Journal } from "@keyfold/core/Journal"
 import type { KeyStore } from "@keyfold/core/KeyStore"
 import type { AnyAdapter } from "@keyfold/config/AdapterLoader"
-import type { Configuration, StoreDefinition } from "@keyfold/config/Configuration"
+import type { Configuration, OneStore, StoreDefinition } from "@keyfold/config/Configuration"
 import type { Finding } from "@keyfold/config/Finding"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Shell } from "../Shell.ts"
-import { stringify } from "./json.ts"
-import { note } from "./print.ts"
+import { warn } from "./print.ts"
 import type { Settings } from "./root.ts"
 
 /** The adapters the command carries, loaded only where a configuration names them. */
@@ -49,12 +49,15 @@ export const readConfiguration = Effect.fnUntraced(function* (
   return yield* load(yield* optionsFor(settings))
 })
 
-const warn = ({ column, file, line, path, problem }: Finding, json: boolean) =>
+const remark = ({ column, file, line, path, problem }: Finding, json: boolean) =>
   json
-    ? Effect.flatMap(Shell, ({ stderr }) =>
-        Effect.ignore(stderr.write(`${stringify({ warning: { file, line, column, path, message: problem } })}\n`))
-      )
-    : note(`keyfold: warning: ${file}:${line}:${column} ${path}: ${problem} This command does not need that store.`)
+    ? warn(json, problem, { file, line, column, path })
+    : warn(json, `${file}:${line}:${column} ${path}: ${problem} This command does not need that store.`)
+
+const withRemarks = Effect.fnUntraced(function* ({ configuration, elsewhere }: OneStore, json: boolean) {
+  yield* Effect.forEach(elsewhere, (finding) => remark(finding, json), { discard: true })
+  return configuration
+})
 
 /** Reads the configuration file for one store; what is wrong in the others is only remarked on. */
 const readForOne = Effect.fnUntraced(function* (
@@ -63,9 +66,7 @@ const readForOne = Effect.fnUntraced(function* (
   const { loadOne } = yield* loadConfigurationModule
   const store = Option.getOrUndefined(settings.store)
   const options = yield* optionsFor(settings)
-  const { configuration, elsewhere } = yield* loadOne({ ...options, ...(store === undefined ? {} : { store }) })
-  yield* Effect.forEach(elsewhere, (finding) => warn(finding, settings.json), { discard: true })
-  return configuration
+  return yield* withRemarks(yield* loadOne({ ...options, ...(store === undefined ? {} : { store }) }), settings.json)
 })
 
 /** Reads the configuration file for the store that `--store` names, or checks all of it where none is named. */
@@ -83,15 +84,60 @@ export const definitions = Effect.fnUntraced(function* (
     : [...configuration.stores.values()]
 })
 
-/** Opens the store named by `--store`, or the default store, over pooled connections; the scope closes it. */
-export const openStore = Effect.fnUntraced(function* (
+/** An open journal, and the names of the configuration's stores. */
+export interface OpenJournal {
+  readonly journal: Journal
+  readonly stores: ReadonlyArray<string>
+}
+
+/** Opens the configuration's journal, or tells how to configure one; what is wrong in stores is only remarked on. */
+export const openJournal = Effect.fnUntraced(function* (
   settings: Settings
-): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Shell | Scope.Scope> {
-  const configuration = yield* readForOne(settings)
+): Effect.fn.Return<OpenJournal, ConfigurationError, Shell | Scope.Scope> {
+  const { loadJournal } = yield* loadConfigurationModule
+  const configuration = yield* withRemarks(yield* loadJournal(yield* optionsFor(settings)), settings.json)
+  const stores = yield* loadStoresModule
+  return { journal: yield* stores.openJournal(configuration), stores: [...configuration.stores.keys()] }
+})
+
+const openIn = Effect.fnUntraced(function* (
+  configuration: Configuration,
+  settings: Settings
+): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
   const { find, open } = yield* loadStoresModule
   const { adapter, name } = yield* find(configuration, Option.getOrUndefined(settings.store))
   const opening = open(configuration, name)
   if (adapter.name === "sql") return yield* opening
   const { layer } = yield* Effect.promise(() => import("@keyfold/undici/UndiciTransport"))
   return yield* Effect.provide(opening, layer)
+})
+
+/** An open store and the configuration it comes from. */
+export interface Configured {
+  readonly store: KeyStore["Service"]
+  readonly configuration: Configuration
+}
+
+/** Opens the store named by `--store`, or the default store, over pooled connections; the scope closes it. */
+export const openConfigured = Effect.fnUntraced(function* (
+  settings: Settings
+): Effect.fn.Return<Configured, ConfigurationError, Shell | Scope.Scope> {
+  const configuration = yield* readForOne(settings)
+  return { configuration, store: yield* openIn(configuration, settings) }
+})
+
+/** Opens the store named by `--store`, or the default store, for a command that needs nothing else. */
+export const openStore = (
+  settings: Settings
+): Effect.Effect<KeyStore["Service"], ConfigurationError, Shell | Scope.Scope> =>
+  Effect.map(openConfigured(settings), ({ store }) => store)
+
+/** Opens a store for a command that cannot do without the journal. */
+export const openJournaledStore = Effect.fnUntraced(function* (
+  settings: Settings
+): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Shell | Scope.Scope> {
+  const configuration = yield* readForOne(settings)
+  const stores = yield* loadStoresModule
+  yield* stores.openJournal(configuration)
+  return yield* openIn(configuration, settings)
 })

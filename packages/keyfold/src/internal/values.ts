@@ -19,11 +19,11 @@ export const parseDuration = (text: string): Duration.Duration | undefined => {
 
 const isoTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/
 
-/** Reads `--within`. */
-export const readWithin = (text: string): Effect.Effect<Duration.Duration, CommandError> => {
+/** Reads the duration that a flag takes. */
+export const readDuration = (flag: string, text: string): Effect.Effect<Duration.Duration, CommandError> => {
   const duration = parseDuration(text)
   return duration === undefined
-    ? Effect.fail(usage("--within takes a duration such as 30s or 2m."))
+    ? Effect.fail(usage(`${flag} takes a duration such as 30s, 2m, 12h or 30d.`))
     : Effect.succeed(duration)
 }
 

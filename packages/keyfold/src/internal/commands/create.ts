@@ -1,19 +1,21 @@
 /** `keyfold create`. */
 import type { KeySpec } from "@keyfold/core/KeySpec"
 import { generate, OperationId } from "@keyfold/core/OperationId"
-import type { Reservation } from "@keyfold/node/SecretFile"
+import { CurrentDelivery, Delivery } from "@keyfold/core/Sink"
+import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Shell } from "../../Shell.ts"
-import { deliver } from "../deliver.ts"
+import { type Creation, outputSink, reportDelivery } from "../deliver.ts"
 import { usage } from "../failure.ts"
-import { note } from "../print.ts"
+import { note, warn } from "../print.ts"
 import { root, type Settings } from "../root.ts"
+import { deliveryFlags, inCommand, type Named, placeIn } from "../sinks.ts"
 import { openStore } from "../stores.ts"
-import { readExpiry, readWithin } from "../values.ts"
+import { readDuration, readExpiry } from "../values.ts"
 
 const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
@@ -52,14 +54,21 @@ const flags = {
     "DURATION",
     "Give up after this long, 30s when omitted; exit code 5 if the outcome is unknown then"
   ),
-  secretFile: text(
-    "secret-file",
-    "PATH",
-    "Write the secret to this new file, readable by you only, and print it nowhere"
+  ...deliveryFlags,
+  toCommand: Flag.Boolean("to-command").pipe(
+    Flag.withDescription(
+      "Run the command that follows -- and write the secret to its standard input; no shell reads it"
+    ),
+    Flag.withDefault(false),
+    Flag.withoutNegation
+  ),
+  command: Argument.String("command").pipe(
+    Argument.withDescription("With --to-command, after --: the program and its arguments"),
+    Argument.variadic()
   )
 }
 
-interface Input {
+interface Input extends Named {
   readonly name: Option.Option<string>
   readonly owner: Option.Option<string>
   readonly scopes: ReadonlyArray<string>
@@ -69,7 +78,8 @@ interface Input {
   readonly provider: Option.Option<Readonly<Record<string, string>>>
   readonly operationId: Option.Option<string>
   readonly within: Option.Option<string>
-  readonly secretFile: Option.Option<string>
+  readonly toCommand: boolean
+  readonly command: ReadonlyArray<string>
 }
 
 const readSpec = Effect.fnUntraced(function* (input: Input) {
@@ -93,32 +103,62 @@ const readOperationId = (given: Option.Option<string>) => {
     : Effect.fail(usage("--operation-id takes 1 to 255 printable ASCII characters without spaces."))
 }
 
-const reserve = Effect.fnUntraced(function* (path: Option.Option<string>) {
-  if (Option.isNone(path)) return undefined
-  const { folder } = yield* Shell
-  const SecretFile = yield* Effect.promise(() => import("@keyfold/node/SecretFile"))
-  const reservation: Reservation = yield* SecretFile.reserve(path.value, { folder })
-  return reservation
+const readPlace = Effect.fnUntraced(function* (input: Input) {
+  const place = yield* placeIn(input)
+  const [program, ...commandArguments] = input.command
+  if (!input.toCommand) {
+    // A stray argument is not repeated: it may be a secret.
+    return program === undefined
+      ? place
+      : yield* usage("there is an argument too many: only --to-command takes some.", "See: keyfold create --help")
+  }
+  if (place !== undefined) return yield* usage("a secret goes to one place: name a file or --to-command, not both.")
+  return program === undefined
+    ? yield* usage("--to-command needs a command.", "Example: keyfold create --to-command -- gh secret set API_KEY")
+    : yield* inCommand(program, commandArguments)
+})
+
+const interrupted = ({ json, operationId, store }: Creation, { receipt }: Delivery) => {
+  const what = `interrupted while operation ${operationId} was under way.`
+  if (receipt !== undefined) {
+    const revoke = Option.isSome(receipt.holds)
+      ? ` If nobody has it: keyfold revoke ${receipt.holds.value} --store ${store.store}`
+      : ""
+    return warn(json, `${what} Its key was created and the secret handed over.${revoke}`)
+  }
+  return warn(
+    json,
+    store.capabilities.createSafety === "none"
+      ? `${what} A key may exist whose secret is lost: look for it with keyfold list --store ${store.store} and revoke it.`
+      : `${what} For up to 10 s keyfold looks for a key it may have left, and revokes it. Where that is not enough, a ` +
+          `warning follows: then run keyfold recover ${operationId} --store ${store.store}`
+  )
+}
+
+/** Closing the store takes its time then, and a person should know what for. */
+const unknownYet = Effect.fnUntraced(function* ({ json, operationId }: Creation) {
+  const { stderr } = yield* Shell
+  if (!json && stderr.isTerminal) {
+    yield* note(`The outcome of operation ${operationId} is unknown; keyfold looks for up to 10 s for what it left.`)
+  }
 })
 
 const createIn = Effect.fnUntraced(function* (input: Input, settings: Settings) {
   const spec = yield* readSpec(input)
   const operationId = yield* readOperationId(input.operationId)
-  const within = Option.isSome(input.within) ? { within: yield* readWithin(input.within.value) } : {}
-  // Before anything is created, so that no key is made whose secret cannot be stored.
-  const reservation = yield* reserve(input.secretFile)
+  const within = Option.isSome(input.within) ? { within: yield* readDuration("--within", input.within.value) } : {}
+  const place = yield* readPlace(input)
   const store = yield* openStore(settings)
-  const interrupted = note(
-    `keyfold: interrupted while operation ${operationId} was under way. A key may exist whose secret is lost: look for it ` +
-      `with keyfold list --store ${store.store} and revoke it.`
-  )
+  const creation: Creation = { store, operationId, json: settings.json }
+  // `deliverTo` would do, but an interruption must be told what became of the secret.
+  const delivery = new Delivery(place?.sink(store) ?? outputSink(creation, yield* Shell))
   const provider = Option.isSome(input.provider) ? { provider: { [store.backend]: input.provider.value } } : {}
-  yield* Effect.uninterruptibleMask((restore) =>
-    restore(store.create({ ...spec, ...provider }, { operationId, ...within })).pipe(
-      Effect.onInterrupt(() => interrupted),
-      Effect.flatMap((issued) => deliver({ store, issued, operationId, reservation, json: settings.json }))
-    )
+  const { key } = yield* store.create({ ...spec, ...provider }, { operationId, ...within }).pipe(
+    Effect.provideService(CurrentDelivery, delivery),
+    Effect.tapError(({ reason }) => (reason._tag === "OutcomeUnknown" ? unknownYet(creation) : Effect.void)),
+    Effect.onInterrupt(() => interrupted(creation, delivery))
   )
+  yield* reportDelivery(creation, key, place)
 })
 
 /** Creates a key and hands its secret over. */
@@ -131,13 +171,18 @@ export const create = Command.make(
 ).pipe(
   Command.withDescription(
     "Create a key. Its secret goes to exactly one place, once: to the screen, alone to a pipe (everything else goes to " +
-      "stderr), into the `secret` field with --json, or to a new file with --secret-file and then nowhere else. A key " +
-      "whose secret cannot be handed over is revoked again."
+      "stderr), into the `secret` field with --json; or to a new file, an environment file or the standard input of a " +
+      "command, and then nowhere else. A key whose secret cannot be handed over is revoked again, and a create whose " +
+      "answer is lost leaves no key behind: see keyfold recover."
   ),
   Command.withShortDescription("Create a key and show its secret once"),
   Command.withExamples([
     { command: "keyfold create --name nightly-report --scope write --expires 30d" },
     { command: "keyfold create --name ci --secret-file ./ci.key", description: "Into a file that only you can read" },
-    { command: "keyfold create --name ci | gh secret set API_KEY", description: "Straight to where it is needed" }
+    { command: "keyfold create --environment-file .env --variable API_KEY", description: "Into an environment file" },
+    {
+      command: "keyfold create --name ci --to-command -- gh secret set API_KEY",
+      description: "Straight to where it is needed; the key is revoked if that fails"
+    }
   ])
 )

@@ -1,4 +1,5 @@
 /** `keyfold init`. */
+import type { Written } from "@keyfold/config/Initialization"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -13,22 +14,25 @@ import { escape } from "../text.ts"
 
 const flags = {
   folder: Argument.String("folder").pipe(
-    Argument.withDescription("Where keyfold.yaml and the database go; this folder when omitted"),
+    Argument.withDescription("Where keyfold.yaml and the databases go; this folder when omitted"),
     Argument.optional
   ),
   pepperFile: Flag.String("pepper-file").pipe(
     Flag.withMetavar("PATH"),
-    Flag.withDescription("Where the pepper goes, outside that folder; in your configuration folder when omitted"),
+    Flag.withDescription(
+      "Where the pepper goes, outside that folder, the journal's secret beside it; in your configuration folder when omitted"
+    ),
     Flag.optional
   )
 }
 
-const render = (configuration: string, pepper: string, command: string): string =>
+const render = ({ configuration, journalSecret, pepper }: Written, command: string): string =>
   [
-    `Wrote ${escape(configuration)}: one store, an SQLite database beside it.`,
+    `Wrote ${escape(configuration)}: one store and a journal, SQLite databases beside it.`,
     `Wrote ${escape(pepper)}: the pepper its keys are hashed with, readable by you only.`,
+    `Wrote ${escape(journalSecret)}: the secret that keys the journal, readable by you only.`,
     "",
-    "Keep a copy of the pepper in a safe place: losing it kills every key of the database.",
+    "Keep a copy of both in a safe place: losing the pepper kills every key of the database.",
     "",
     `Next: ${command} create --name my-first-key`,
     ""
@@ -45,7 +49,7 @@ export const init = Command.make(
       return yield* usage("init writes keyfold.yaml with one store; leave --config and --store out.")
     }
     const { initialize } = yield* Effect.promise(() => import("@keyfold/config/Initialization"))
-    const { configuration, pepper } = yield* initialize({
+    const written = yield* initialize({
       folder: resolve(
         folder,
         Option.getOrElse(input.folder, () => ".")
@@ -53,12 +57,12 @@ export const init = Command.make(
       env: environment,
       ...(Option.isSome(input.pepperFile) ? { pepperFile: resolve(folder, input.pepperFile.value) } : {})
     })
-    return yield* settings.json ? printJson({ configuration, pepper }) : print(render(configuration, pepper, command))
+    return yield* settings.json ? printJson(written) : print(render(written, command))
   })
 ).pipe(
   Command.withDescription(
-    "Write keyfold.yaml with a store of your own, an SQLite database in one file, and the pepper that its hashes are " +
-      "keyed with. Nothing is overwritten."
+    "Write keyfold.yaml with a store of your own and a journal, each an SQLite database in one file, the pepper that the " +
+      "hashes are keyed with, and the secret that keys the journal. Nothing is overwritten."
   ),
   Command.withShortDescription("Write keyfold.yaml with a store of your own"),
   Command.withExamples([

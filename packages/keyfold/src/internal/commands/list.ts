@@ -11,10 +11,10 @@ import * as Stream from "effect/Stream"
 import { Shell } from "../../Shell.ts"
 import { usage } from "../failure.ts"
 import { columns, row } from "../keys.ts"
-import { note, print, printJson } from "../print.ts"
+import { noRoom, type Printed, printRows } from "../listing.ts"
+import { note, printJson } from "../print.ts"
 import { root } from "../root.ts"
 import { openStore } from "../stores.ts"
-import { body, header, layout, type Layout } from "../table.ts"
 
 const everyStatus: ReadonlyArray<KeyStatus> = ["active", "expired", "revoked"]
 
@@ -43,15 +43,15 @@ const readFilter = (owner: Option.Option<string>, status: ReadonlyArray<KeyStatu
     : { status: everyStatus.filter((one) => status.includes("all") || status.includes(one)) })
 })
 
-const remarks = (store: KeyStore["Service"], filter: Filter, count: number, chosen: Layout | undefined): string => {
+const remarks = (store: KeyStore["Service"], filter: Filter, printed: Printed): string => {
   const { excluded, hidden, lag } = completeness(store.capabilities, filter)
   const absent = [...new Set([...excluded, ...hidden])]
-  const dropped = chosen?.dropped ?? []
+  const { count } = printed
   return [
     `${count === 0 ? "No keys" : count === 1 ? "1 key" : `${count} keys`} in store "${store.store}" (${store.backend}).`,
     absent.length === 0 ? "" : ` Not shown: ${absent.join(" and ")} keys${hidden.length > 0 ? "" : " (--status all)"}.`,
     Duration.toMillis(lag) === 0 ? "" : ` The backend's lists may lag by up to ${Duration.toSeconds(lag)} s.`,
-    dropped.length === 0 ? "" : ` No room for: ${dropped.join(", ").toLowerCase()}; use a wider terminal or --json.`
+    noRoom(printed)
   ].join("")
 }
 
@@ -60,23 +60,9 @@ const printTable = Effect.fnUntraced(function* <E>(
   filter: Filter,
   keys: Stream.Stream<ApiKey, E>
 ) {
-  const { stderr, stdout } = yield* Shell
-  let chosen: Layout | undefined
-  let count = 0
-  // The first hundred keys settle the widths, so that a long list shows before it is complete.
-  yield* Stream.runForEach(
-    Stream.grouped(keys, 100),
-    Effect.fnUntraced(function* (batch) {
-      const rows = batch.map(row)
-      if (chosen === undefined) {
-        chosen = layout(columns, rows, stdout)
-        yield* print(header(chosen, columns, stdout))
-      }
-      count += batch.length
-      yield* print(body(chosen, rows, stdout))
-    })
-  )
-  if (stderr.isTerminal || count === 0) yield* note(remarks(store, filter, count, chosen))
+  const { stderr } = yield* Shell
+  const printed = yield* printRows(columns, row, keys)
+  if (stderr.isTerminal || printed.count === 0) yield* note(remarks(store, filter, printed))
 })
 
 /** Lists keys. */
