@@ -229,6 +229,23 @@ describe("closing a store", () => {
     })
   )
 
+  it.effect("waits also where an interruption closes it", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make({ visibility: "5 seconds", settle: 0 })
+      backend.next("hangsCommitted")
+      const program = Effect.gen(function* () {
+        const store = yield* KeyStore.make(backend.driver, { labelSecret: secret })
+        return yield* store.create({ name: "ci" })
+      })
+      const fiber = yield* Effect.forkChild(Effect.scoped(program))
+      yield* until(() => backend.counts.create === 1)
+      yield* pass(6)
+      yield* passing(Fiber.interrupt(fiber))
+      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(fiber)))
+      assert.deepStrictEqual(backend.live(), [])
+    })
+  )
+
   it.effect("ends at once where nothing is watched", () =>
     Effect.gen(function* () {
       const backend = MarkerBackend.make()

@@ -239,32 +239,30 @@ const note = ({ flaws }: Findings, { answer, index }: Case, flaw: string): void 
 const clients = 50
 const longest = 5 * 60_000
 
-const runClient = <A, E>(
+const runClient = Effect.fnUntraced(function* <A, E>(
   { answers, judge, open }: FloodOptions<A, E>,
   indices: ReadonlyArray<number>,
   findings: Findings
-): Effect.Effect<void, unknown> =>
-  Effect.suspend(() => {
-    let current: Case = { index: 0, answer: answers(0) }
-    let since = 0
-    const runAll = Effect.gen(function* () {
-      const run = yield* open(() => current)
-      for (const index of indices) {
-        current = { index, answer: answers(index) }
-        since = yield* Clock.currentTimeMillis
-        const exit = yield* Effect.exit(Effect.suspend(() => run(current)))
-        const { ending, flaw } = judge(exit, current)
-        findings.endings.set(ending, (findings.endings.get(ending) ?? 0) + 1)
-        if (flaw !== undefined) note(findings, current, flaw)
-      }
-    })
-    const watch = Effect.sleep("1 minute").pipe(
-      Effect.andThen(Clock.currentTimeMillis),
-      Effect.repeat({ until: (now) => now - since > longest }),
-      Effect.andThen(() => note(findings, current, "no end within five minutes"))
-    )
-    return Effect.raceFirst(Effect.scoped(runAll), watch)
+): Effect.fn.Return<void, unknown> {
+  let current: Case = { index: 0, answer: answers(0) }
+  let since = yield* Clock.currentTimeMillis
+  const runAll = Effect.gen(function* () {
+    const run = yield* open(() => current)
+    for (const index of indices) {
+      current = { index, answer: answers(index) }
+      since = yield* Clock.currentTimeMillis
+      const exit = yield* Effect.exit(Effect.suspend(() => run(current)))
+      const { ending, flaw } = judge(exit, current)
+      findings.endings.set(ending, (findings.endings.get(ending) ?? 0) + 1)
+      if (flaw !== undefined) note(findings, current, flaw)
+    }
   })
+  const watch = Effect.gen(function* () {
+    while ((yield* Clock.currentTimeMillis) - since <= longest) yield* Effect.sleep("1 minute")
+    note(findings, current, "no end within five minutes")
+  })
+  yield* Effect.raceFirst(Effect.scoped(runAll), watch)
+})
 
 /**
  * Runs cases through many clients at once, each of them one case after the other.
@@ -281,16 +279,12 @@ export const flood = <A, E>(options: FloodOptions<A, E>): Effect.Effect<FloodRep
     const shares = Array.from({ length: Math.min(clients, count) }, (_, client) =>
       Array.from({ length: Math.ceil((count - client) / clients) }, (_, turn) => first + client + turn * clients)
     )
-    return Effect.as(
-      Effect.forEach(shares, (indices) => runClient(options, indices, findings), {
-        concurrency: "unbounded",
-        discard: true
-      }),
-      findings
-    ).pipe(
-      Effect.map(({ endings, flaws }) => ({
-        endings,
-        flaws: flaws.toSorted(([left], [right]) => left - right).map(([, description]) => description)
-      }))
-    )
+    const all = Effect.forEach(shares, (indices) => runClient(options, indices, findings), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    return Effect.map(all, () => ({
+      endings: findings.endings,
+      flaws: findings.flaws.toSorted(([left], [right]) => left - right).map(([, description]) => description)
+    }))
   })

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as WhyLabs from "@keyfold/emulators/WhyLabs"
 import { keysPath as arthurKeys, makeArthur } from "./ArthurEngine.ts"
 import { makeOccam } from "./OccamServer.ts"
 import { base, keysPath, makeSongbird, organization, start, type Songbird } from "./Songbird.ts"
@@ -56,7 +55,7 @@ describe("abandonNext", () => {
     await songbird.list()
     assert.deepStrictEqual(names(songbird), ["late"])
     const [request] = songbird.emulator.requests.all
-    assert.deepInclude(request, { handled: true, outcome: "reset", created: [created(songbird)[0]?.id] })
+    assert.deepInclude(request, { handled: true, outcome: "reset", created: created(songbird).map((key) => key.id) })
   })
 })
 
@@ -148,7 +147,7 @@ describe("duplicateNext", () => {
     const [first, second] = created(songbird).map((key) => key.id)
     assert.strictEqual(keyId, first)
     assert.notStrictEqual(second, first)
-    assert.deepStrictEqual(songbird.emulator.requests.all[0]?.created, [first, second])
+    assert.deepStrictEqual<unknown>(songbird.emulator.requests.all[0]?.created, [first, second])
   })
 
   it("delivers again later, after the client has its answer", async () => {
@@ -214,7 +213,7 @@ describe("duplicateNext", () => {
 describe("staleNext", () => {
   it("serves one list from the state as of that long ago, the next one from the present", async () => {
     const songbird = makeSongbird({ lag: { visibility: 0, revocation: 0 } })
-    const aliases = async () => (await songbird.list()).json.items.map((item) => item.alias).toSorted()
+    const aliases = async () => (await songbird.list()).json.items.map((item) => item.alias)
     const { keyId } = (await songbird.create("user_id=u&alias=old")).json
     songbird.emulator.clock.advance(5_000)
     await songbird.create("user_id=u&alias=new")
@@ -319,6 +318,19 @@ describe("a clock that is off", () => {
     assert.strictEqual(early?.created, now?.created.replace("T09", "T08"))
     emulator.clock.skew(86_400_000)
     assert.strictEqual((await list(token)).status, 401)
+  })
+
+  it("moves no delay", async () => {
+    const songbird = makeSongbird()
+    songbird.emulator.clock.skew(3_600_000)
+    songbird.emulator.delayNext(3_600_000)
+    const pending = songbird.create("user_id=u")
+    await songbird.list()
+    songbird.emulator.clock.advance(3_599_999)
+    await songbird.list()
+    assert.strictEqual(outcomes(songbird)[0], "pending")
+    songbird.emulator.clock.advance(1)
+    assert.strictEqual((await pending).status, 200)
   })
 
   it("refuses what is no time", () => {

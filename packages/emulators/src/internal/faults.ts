@@ -94,7 +94,7 @@ const hang =
     return new Promise(() => {})
   }
 
-const cut: Intervention = async ({ clock, run }) => cutShort(await run(), clock)
+const cut: Intervention = async ({ run }) => cutShort(await run())
 
 const trickle =
   (milliseconds: number): Intervention =>

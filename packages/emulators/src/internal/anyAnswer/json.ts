@@ -108,13 +108,13 @@ const longText = (random: Random, canary: string): string =>
   )
 
 const deep = (random: Random, canary: string): string => {
-  const depth = random.pick([20, 200, 2_000, 20_000])
   const [open, close] = random.pick([
     ["[", "]"],
     ['{"a":', "}"],
     [`{"${canary}":[`, "]}"],
     ['{"__proto__":', "}"]
   ] as const)
+  const depth = Math.min(random.pick([20, 200, 2_000, 20_000]), Math.floor(100_000 / (open.length + close.length)))
   return `${open.repeat(depth)}${random.pick(oddScalars)}${close.repeat(depth)}`
 }
 
