@@ -73,7 +73,10 @@ const markedNames = Arbitrary.map(
   Arbitrary.all([oddNames, Arbitrary.schema(base64Url(26)), Arbitrary.schema(Schema.Literals([" ", "", "\n", "  "]))]),
   ([name, mark, gap]) => `${name}${gap}kf1-${mark}`
 )
-const bareMarks = Arbitrary.map(Arbitrary.schema(base64Url(26)), (mark) => `kf1-${mark}`)
+const bareMarks = Arbitrary.map(
+  Arbitrary.all([Arbitrary.schema(Schema.Literals(["", " "])), Arbitrary.schema(base64Url(26))]),
+  ([gap, mark]) => `${gap}kf1-${mark}`
+)
 
 const names = Arbitrary.flatMap(Arbitrary.schema(Schema.Literals(["free", "odd", "marked", "bare"])), (kind) =>
   kind === "free" ? freeNames : kind === "odd" ? oddNames : kind === "marked" ? markedNames : bareMarks
@@ -104,7 +107,7 @@ const edit = (label: string, kind: "replace" | "remove" | "add" | "swap", place:
   }
 }
 
-const isMarked = (text: string) => /(?:^| )kf1-[\w-]{26}$/.test(text)
+const isMarked = (text: string) => /^(?:.+ )?kf1-[\w-]{26}$/su.test(text)
 
 describe("a label", () => {
   it.effect.prop(

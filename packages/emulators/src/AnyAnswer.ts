@@ -63,8 +63,10 @@ const statuses = [
 
 const statusOf = (random: Random, usual: number): number => {
   const choice = random.below(20)
-  if (choice < 12) return usual
-  return choice < 17 ? random.pick(statuses) : random.between(200, 599)
+  if (choice < 8) return usual
+  // Success is where a body is looked at most closely.
+  if (choice < 15) return 200
+  return choice < 18 ? random.pick(statuses) : random.between(200, 599)
 }
 
 const printable = (random: Random, longest: number): string =>

@@ -68,7 +68,8 @@ const hold = (token: Token, now: number): Held => {
 export const make = Effect.fnUntraced(function* (
   acquire: (previous: Token | undefined) => Effect.Effect<Token, DriverError>
 ): Effect.fn.Return<BearerToken, never, Scope.Scope> {
-  const scope = yield* Scope.Scope
+  // A scope of its own stays open while what was built on the cell is closing, and may still need a token to finish.
+  const scope = yield* Scope.fork(yield* Scope.Scope)
   let held: Held | undefined
   let previous: Token | undefined
   let pending: Deferred.Deferred<Credential, DriverError> | undefined

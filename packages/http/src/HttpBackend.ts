@@ -55,7 +55,8 @@ export type Credential = Readonly<Record<string, Redacted.Redacted<string>>>
  *
  * `authorize` runs once for each attempt and returns the headers that carry the credential. With `renew` a call that is
  * refused 401 runs it, with the headers that were refused, and is repeated exactly once: a 401 comes before any handler,
- * so nothing can have happened.
+ * so nothing can have happened. Without `renew` an `InvalidRequest` repeats what the server says, scrubbed; with it the
+ * credential proper is not in the request, could not be recognised in an echo, and the server's words are not repeated.
  *
  * @category options
  * @since 0.1.0
@@ -266,10 +267,12 @@ const exchange = Effect.fnUntraced(function* (
     return { text: keepBody ? yield* response.text() : "", requestId }
   }
   // A refusal counts even where its body cannot be read.
-  const text = yield* Effect.orElseSucceed(response.text(failureText), () => "")
+  const text = yield* Effect.orElseSucceed(response.text(failureText), () => undefined)
   const failure = yield* readFailure(response.status, text, response.header("retry-after"))
   const refine: Refine = (found) => call.refine?.(found) ?? options.refine?.(found)
-  return yield* fail(toReason(failure, base.host, refine, valuesOf(call, credential)), requestId)
+  // Behind a token stands a credential that this request did not carry, so nobody could take it out of an echo.
+  const sent = options.renew === undefined ? valuesOf(call, credential) : undefined
+  return yield* fail(toReason(failure, base.host, refine, sent), requestId)
 })
 
 const once = (

@@ -25,15 +25,16 @@ import { scrub } from "./Scrubber.ts"
 /**
  * Holds a failed answer while its reason is found. Nothing of it enters an error but `detail`, and that only scrubbed.
  *
- * `json` is undefined where the body is not JSON. `detail` is the server's sentence wherever the body has one: a string
- * `detail` or `message`, the first `msg` of an array `detail`, or a short plain text.
+ * `text` is undefined where the body broke off or is longer than 64 KiB: then nobody can say that it was empty. `json`
+ * is undefined where the body is not JSON. `detail` is the server's sentence wherever the body has one: a string `detail`
+ * or `message`, the first `msg` of an array `detail`, or a short plain text.
  *
  * @category models
  * @since 0.1.0
  */
 export interface HttpFailure {
   readonly status: number
-  readonly text: string
+  readonly text: string | undefined
   readonly json: unknown
   readonly detail: string | undefined
   readonly retryAfter: Duration.Duration | undefined
@@ -117,10 +118,14 @@ export const parseRetryAfter = (value: string | undefined, now: number): Duratio
  * @category constructors
  * @since 0.1.0
  */
-export const readFailure = (status: number, text: string, retryAfter: string | undefined): Effect.Effect<HttpFailure> =>
+export const readFailure = (
+  status: number,
+  text: string | undefined,
+  retryAfter: string | undefined
+): Effect.Effect<HttpFailure> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
-    const json = parseJson(text)
-    return { status, text, json, detail: detailOf(text, json), retryAfter: parseRetryAfter(retryAfter, now) }
+    const json = text === undefined ? undefined : parseJson(text)
+    return { status, text, json, detail: detailOf(text ?? "", json), retryAfter: parseRetryAfter(retryAfter, now) }
   })
 
 const redirected = (host: string): InvalidRequest =>
@@ -135,9 +140,12 @@ const redirected = (host: string): InvalidRequest =>
 const refusesInput = (status: number): boolean =>
   status === 400 || status === 405 || status === 406 || (status >= 410 && status <= 422)
 
-/** The server's own sentence. Where fewer than two words are left it explains nothing, and one alone may be an echo. */
+/**
+ * The server's own sentence. Several lines are a dump or a trace; where fewer than two words are left it explains nothing,
+ * and one alone may be an echo.
+ */
 const sentenceOf = ({ detail, status }: HttpFailure, sent: Sent | undefined): string => {
-  if (sent === undefined || detail === undefined || !refusesInput(status)) return ""
+  if (sent === undefined || detail === undefined || /[\r\n]/.test(detail.trim()) || !refusesInput(status)) return ""
   const sentence = scrub(detail, sent)
   const words = sentence.split(" ").filter((word) => /\p{L}/u.test(word.replaceAll("<redacted>", "")))
   return words.length > 1 ? `: ${sentence}` : ""

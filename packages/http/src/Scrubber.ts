@@ -51,7 +51,10 @@ const shorten = (text: string): string => {
   const cut = text.slice(0, longest - 3)
   const open = cut.lastIndexOf("<")
   const whole = open >= 0 && marker.startsWith(cut.slice(open)) ? cut.slice(0, open) : cut
-  return `${whole.toWellFormed().replace(/\uFFFD$/, "").trimEnd()}...`
+  return `${whole
+    .toWellFormed()
+    .replace(/\uFFFD$/, "")
+    .trimEnd()}...`
 }
 
 /**
@@ -64,7 +67,7 @@ const shorten = (text: string): string => {
  *   and without padding; in hexadecimal. The case of ASCII letters does not matter, and both UTF-8 and Latin-1 count. A
  *   secret under six bytes is replaced only as a word by itself, under four only where it is not encoded.
  * - What looks like somebody's credential: a word of 20 characters or more, one of 12 or more that mixes letters and
- *   digits, one with an `@`, a JWT, what follows `Bearer` or `Basic`, `password=` and its kind, and the rest of a header
+ *   digits, one with an `@`, a path of two parts or more, a JWT, what follows `Bearer` or `Basic`, `password=` and its kind, and the rest of a header
  *   such as `Authorization:`.
  * - Of every URL everything but its host and port.
  *

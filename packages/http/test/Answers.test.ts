@@ -218,7 +218,8 @@ describe("a failed answer", () => {
 
   it.effect("keeps its reason where its body is too long or breaks off", () =>
     Effect.gen(function* () {
-      const refine = ({ text }: { readonly text: string }) => (text === "" ? undefined : new Conflict({}))
+      const refine = ({ text }: { readonly text: string | undefined }) =>
+        text === undefined ? undefined : new Conflict({})
       const breaksOff = () =>
         new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("canary")) }), {
           status: 401

@@ -68,6 +68,21 @@ describe("a bearer token", () => {
     })
   )
 
+  it.effect("can still be obtained by what has something to finish while its scope closes", () =>
+    Effect.gen(function* () {
+      let last: Credential | undefined
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { cell } = yield* numbered()
+          yield* Effect.addFinalizer(() =>
+            Effect.ignore(Effect.tap(cell.authorize, (value) => Effect.sync(() => (last = value))))
+          )
+        })
+      )
+      assert.deepStrictEqual(shown(last ?? {}), ["Bearer token-1"])
+    })
+  )
+
   it.effect("that has been replaced is not forgotten a second time", () =>
     Effect.gen(function* () {
       const { cell } = yield* numbered()

@@ -8,9 +8,8 @@ import * as Schema from "effect/Schema"
 const settings = { timeout: 120_000, arbitrary: { seed: 20260420, runs: 5_000 } }
 
 const text = (parts: ReadonlyArray<string>, minLength: number, maxLength: number) =>
-  Arbitrary.map(
-    Arbitrary.array(Arbitrary.schema(Schema.Literals(parts)), { minLength, maxLength }),
-    (chosen) => chosen.join("")
+  Arbitrary.map(Arbitrary.array(Arbitrary.schema(Schema.Literals(parts)), { minLength, maxLength }), (chosen) =>
+    chosen.join("")
   )
 
 const letters = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"]
@@ -20,7 +19,22 @@ const secrets = text([...letters, ...letters, ...signs], 8, 40)
 
 /** What may stand around a secret, the beginnings of escapes and of encodings among it. */
 const surroundings = text(
-  [...letters, ...signs, "\\u00", "\\n", "%2", "%41", "&amp", "&#", "QUJD", "4142", " the name ", "\r\n", "\u0000", "\ud83d"],
+  [
+    ...letters,
+    ...signs,
+    "\\u00",
+    "\\n",
+    "%2",
+    "%41",
+    "&amp",
+    "&#",
+    "QUJD",
+    "4142",
+    " the name ",
+    "\r\n",
+    "\u0000",
+    "\ud83d"
+  ],
   0,
   40
 )

@@ -79,9 +79,12 @@ export const listed = (store: Store) => Stream.runCollect(store.list())
 
 const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
 
+// Web Crypto works in the order it was asked: a digest of our own is done after those of a store.
+const digested = Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(1)))
+
 /** Lets work that does not wait for a clock finish. */
 export const settle = Effect.gen(function* () {
-  for (let turns = 0; turns < 20; turns++) yield* turn
+  for (let turns = 0; turns < 20; turns++) yield* turns % 4 === 0 ? Effect.andThen(digested, turn) : turn
 })
 
 /** Runs an effect while moving the test's clock, and the emulator's with it, whenever it waits for time. */
@@ -94,6 +97,11 @@ export const advancing = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Ef
   }
   return yield* Fiber.join(fiber)
 })
+
+/**
+ * Runs a test in which creates end unsettled: what they left is cleared while time passes, also as the store closes.
+ */
+export const toTheEnd = <A, E, R>(test: Effect.Effect<A, E, R>) => advancing(Effect.scoped(test), 1000)
 
 /** Each operation that sends something, in one call. */
 export const operations: ReadonlyArray<readonly [string, (store: Store) => Effect.Effect<unknown, KeyStoreError>]> = [

@@ -89,6 +89,15 @@ const overtaken = new Conflict({
   problem: "another create under this operation id took over; this one's key was revoked"
 })
 
+/** Asks the sink what it holds; a sink that was cut off may have put the secret there all the same. */
+const holdsIt = (put: Put, { store }: Sender, issued: IssuedKey): Effect.Effect<Option.Option<Receipt>> =>
+  put.sink.holds(store.driver.identify ?? (() => Option.none())).pipe(
+    Effect.orElseSucceed(() => Option.none()),
+    Effect.map((holds) =>
+      Option.isSome(holds) && holds.value === issued.key.id ? Option.some({ holds }) : Option.none()
+    )
+  )
+
 const write = (put: Put, issued: IssuedKey, sender: Sender): Effect.Effect<Receipt, SinkError> =>
   Effect.flatMap(DateTime.now, (now) => put.write({ ...issued, key: present(sender.store, issued.key, now) })).pipe(
     Effect.timeoutOrElse({
@@ -98,13 +107,9 @@ const write = (put: Put, issued: IssuedKey, sender: Sender): Effect.Effect<Recei
           new SinkError({ sink: put.sink.name, problem: `no confirmation within ${Duration.format(put.within)}.` })
         )
     }),
-    // A sink that failed after it had the secret may say so.
     Effect.catch((error) =>
-      put.sink.holds(sender.store.driver.identify ?? (() => Option.none())).pipe(
-        Effect.orElseSucceed(() => Option.none()),
-        Effect.flatMap((holds) =>
-          Option.isSome(holds) && holds.value === issued.key.id ? Effect.succeed({ holds }) : Effect.fail(error)
-        )
+      Effect.flatMap(holdsIt(put, sender, issued), (receipt) =>
+        Option.isSome(receipt) ? Effect.succeed(receipt.value) : Effect.fail(error)
       )
     )
   )
@@ -136,20 +141,26 @@ const toSink = Effect.fnUntraced(function* (
   // A process that stood still since it extended its lease must not believe that it still covers the delivery.
   const isOurs = yield* Effect.catch(inTime(extend), ({ reason }) => takenBack(sender, progress, minted, reason))
   if (!isOurs) return yield* takenBack(sender, progress, minted, overtaken)
+  const hold = (receipt: Receipt) =>
+    Effect.sync(() => {
+      put.delivery.receipt = receipt
+      progress.isHeld = true
+    })
+  const confirmed = confirm(sender, progress, minted)
   yield* Effect.uninterruptibleMask((restore) =>
     restore(write(put, issued, sender)).pipe(
-      Effect.tap((receipt) =>
-        Effect.sync(() => {
-          put.delivery.receipt = receipt
-          progress.isHeld = true
-        })
+      Effect.onInterrupt(() =>
+        Effect.flatMap(holdsIt(put, sender, issued), (receipt) =>
+          Option.isSome(receipt) ? Effect.andThen(hold(receipt.value), Effect.ignore(confirmed)) : Effect.void
+        )
       ),
+      Effect.tap(hold),
       Effect.catch(({ message }) =>
         Effect.flatMap(takeBack(sender, progress, minted), (revoked) =>
           Effect.fail(refusal(new NotDelivered({ problem: message, key, revoked })))
         )
       ),
-      Effect.andThen(confirm(sender, progress, minted))
+      Effect.andThen(confirmed)
     )
   )
 })

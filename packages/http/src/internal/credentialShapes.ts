@@ -8,14 +8,17 @@ const scheme = /^[^:]*:(?:\\?\/){2}/
 
 const hostShape = /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i
 
-/** Values that are announced as secret: the rest of a header, an authorization scheme, an assignment, a JWT, a query. */
+/** The rest of a header, what follows a scheme or is assigned to a secret's name, a JWT, a query, a path. */
 const announced: ReadonlyArray<RegExp> = [
   /(?<=\b(?:authorization|cookie|x-api-key|api-key)["']?[ \t]*:[ \t]*)\S.*/gi,
   /(?<=\b(?:bearer|basic|digest|negotiate)[ \t]+)\S+/gi,
   /(?<=(?:key|token|secret|password|passwd|pwd|credentials?|session|signature|sig)["']?[ \t]*=[ \t]*)[^\s&,;]+/gi,
   /(?<=(?:key|token|secret|password|passwd|pwd|credentials?|session|signature|sig)["'][ \t]*:[ \t]*)[^\s,}]+/gi,
   /\beyJ[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)+/g,
-  /(?<=\S)\?\S*=\S*/g
+  /(?<=\S)\?\S*=\S*/g,
+  // Paths of a route or of the server's own disk.
+  /(?<![^\s"'`([{<=])(?:\/[^\s"'`/]+){2,}/g,
+  /\b[a-z]:\\[^\s"']*/gi
 ]
 
 const longWord = 20
@@ -23,9 +26,7 @@ const mixedWord = 12
 
 /** A person's sentence has no such words; where it has, losing one is cheap. */
 const looksSecret = (word: string): boolean =>
-  word.length >= longWord ||
-  word.includes("@") ||
-  (word.length >= mixedWord && /[a-z]/i.test(word) && /\d/.test(word))
+  word.length >= longWord || word.includes("@") || (word.length >= mixedWord && /[a-z]/i.test(word) && /\d/.test(word))
 
 /** The part of a URL that may be shown, as a place in it: its host and port, where they look like nothing else. */
 const hostOf = (address: string): readonly [start: number, end: number] | undefined => {

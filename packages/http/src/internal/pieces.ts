@@ -34,9 +34,7 @@ const cut = (secrets: ReadonlyArray<string>, longest: number): Pieces => {
 }
 
 /** Cuts secrets into the pieces to look for: in what is spelled out, and in what base64 and hexadecimal stand for. */
-export const piecesOf = (
-  secrets: ReadonlyArray<string>
-): { readonly spelled: Pieces; readonly encoded: Pieces } => {
+export const piecesOf = (secrets: ReadonlyArray<string>): { readonly spelled: Pieces; readonly encoded: Pieces } => {
   const texts = secrets.filter((secret) => secret !== "").flatMap((secret) => [bytesOf(secret), ...latin1Of(secret)])
   return {
     spelled: cut(texts, spelledLength),

@@ -19,10 +19,7 @@ const leavesOf = (json: Schema.Json | undefined): ReadonlyArray<string> => {
 const isConstant = (segment: string): boolean => /^(?:[a-z]+(?:[-_][a-z]+)*|v\d+)?$/.test(segment)
 
 /** Lists the credential, and every value of the path, the query and the body. */
-export const valuesOf = (
-  call: Call,
-  credential: Credential
-): ReadonlyArray<string | Redacted.Redacted<string>> => [
+export const valuesOf = (call: Call, credential: Credential): ReadonlyArray<string | Redacted.Redacted<string>> => [
   ...credentialOf(credential),
   ...[...(call.query ?? []), ...(call.form ?? [])].map(([, value]) => value),
   ...leavesOf(call.json),

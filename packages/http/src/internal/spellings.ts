@@ -34,10 +34,12 @@ const escapes: Readonly<
     return [
       [
         new RegExp(`${slashes}u(d[89ab][0-9a-f]{2})${slashes}u(d[c-f][0-9a-f]{2})`, "iy"),
-        ([, high = "", low = ""]) =>
-          bytesOf(String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low, 16)))
+        ([, high = "", low = ""]) => bytesOf(String.fromCharCode(Number.parseInt(high, 16), Number.parseInt(low, 16)))
       ],
-      [new RegExp(`${slashes}(?:u([0-9a-f]{4})|x([0-9a-f]{2}))`, "iy"), ([, unit, byte]) => codePoint(unit ?? byte, 16)],
+      [
+        new RegExp(`${slashes}(?:u([0-9a-f]{4})|x([0-9a-f]{2}))`, "iy"),
+        ([, unit, byte]) => codePoint(unit ?? byte, 16)
+      ],
       [new RegExp(`${slashes}(["'\\\\/bfnrt])`, "y"), ([, sign = ""]) => bytesOf(short[sign] ?? sign)]
     ] satisfies ReadonlyArray<readonly [RegExp, (match: RegExpExecArray) => string]>
   })

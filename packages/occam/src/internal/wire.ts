@@ -37,9 +37,13 @@ export const AccessToken = Schema.Struct({
   refresh_token: maybe(secret)
 })
 
-/** The last characters, only where the mask is one we recognise: stars, then four characters. */
+/**
+ * The last characters, only where the mask is one we recognise: stars, then four characters.
+ *
+ * The pattern names two stars only: one that took them all would never end on a mask as long as an answer may be.
+ */
 const hintOf = (masked: string | null | undefined): string | undefined =>
-  /\*{2,}([A-Za-z0-9]{4})$/.exec(masked ?? "")?.[1]
+  /\*\*([A-Za-z0-9]{4})$/.exec(masked ?? "")?.[1]
 
 const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 

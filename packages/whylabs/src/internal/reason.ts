@@ -48,8 +48,8 @@ const denied = (needed: string): Refine => {
 const unauthenticated: Refine = ({ status }) =>
   status === 401 ? new Unauthenticated({ problem: "no credential reached WhyLabs" }) : undefined
 
-/** A 404 without a body is no missing key: the server has no such route. */
-const isUnroutable = ({ status, text }: HttpFailure): boolean => (status === 404 || status === 415) && text === ""
+/** A 404 without a body is no missing key: the server has no such route. One that cannot be read is none either. */
+const isUnroutable = ({ status, text = "" }: HttpFailure): boolean => (status === 404 || status === 415) && text === ""
 
 const unroutable: Refine = (failure) =>
   isUnroutable(failure)

@@ -49,6 +49,8 @@ const oddNames = (canary: string) => [
   "items",
   "key",
   "id",
+  canary,
+  canary,
   canary
 ]
 
@@ -131,7 +133,9 @@ const container = (random: Random, canary: string, room: number): Tree => {
 /** Makes any piece of JSON. */
 export const junk = (random: Random, canary: string, room = 4): Tree => {
   const choice = random.below(100)
-  if (choice < 45) return random.pick(oddScalars)
+  if (choice < 42) return random.pick(oddScalars)
+  // A name of the server's own with a value that no schema takes.
+  if (choice < 45) return `{${JSON.stringify(canary)}:${random.pick(["1e999", "[-1e999]"])}}`
   if (choice < 75) return JSON.stringify(random.pick(oddTexts(canary)))
   if (choice < 78) return longText(random, canary)
   if (choice < 80) return deep(random, canary)
