@@ -156,7 +156,7 @@ export const make = (options: Options = {}): MarkerBackend => {
     next: (...more) => void fates.push(...more),
     insert: (label) => insertAt(label, undefined, Number.NEGATIVE_INFINITY),
     fail: (operation, times) => {
-      failures[operation] += times
+      failures[operation] = Math.max(0, failures[operation] + times)
     },
     driver: {
       backend: "marked",

@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
+import { DriverError } from "@keyfold/core/Driver"
 import * as Journal from "@keyfold/core/Journal"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import type { IssuedKey } from "@keyfold/core/ApiKey"
-import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
+import { Network, PermissionDenied, type KeyStoreError } from "@keyfold/core/KeyStoreError"
 import * as Label from "@keyfold/core/Label"
+import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import { OperationId } from "@keyfold/core/OperationId"
+import { defaultPolicy, RetryPolicy } from "@keyfold/core/RetryPolicy"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -80,6 +83,40 @@ describe("a create", () => {
       assert.strictEqual(backend.counts.create, 1)
       yield* pass(300)
       assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("whose last attempt fails does not wait to look for it first", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* Effect.provideService(open(backend), RetryPolicy, { ...defaultPolicy, attempts: 1 })
+      backend.next("lost")
+      // In no virtual time at all.
+      const error = yield* Effect.flip(store.create({ name: "ci" }))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      yield* pass(120)
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("replaces what its lost attempt made where the backend knows operations", () =>
+    Effect.gen(function* () {
+      const driver = MemoryDriver.make()
+      const lost = new DriverError({ reason: new Network({ code: "ECONNRESET" }), sent: "maybe" })
+      let attempts = 0
+      const store = yield* KeyStore.make({
+        ...driver,
+        create: (request) =>
+          Effect.suspend(() =>
+            attempts++ === 0 ? Effect.andThen(driver.create(request), Effect.fail(lost)) : driver.create(request)
+          )
+      })
+      const { key } = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(60)
+      const listed = yield* Stream.runCollect(store.list())
+      assert.deepStrictEqual([attempts, listed.map(({ id }) => id)], [2, [key.id]])
+      const repeated = yield* Effect.flip(store.create({ name: "ci" }, { operationId: operation }))
+      assert.strictEqual(repeated.reason._tag, "Conflict")
     }).pipe(Effect.scoped)
   )
 
@@ -341,6 +378,94 @@ describe("a create with a journal", () => {
       yield* pass(300)
       assert.deepStrictEqual(backend.live(), [key.id])
       assert.strictEqual(backend.counts.create, 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not sent again once its lease was lost", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const journal = yield* Journal.memory
+      const store = yield* Effect.provideService(open(backend), Journal.Journal, {
+        ...journal,
+        attempt: () => Effect.succeed(false)
+      })
+      backend.next("lost")
+      const error = yield* passing(Effect.flip(store.create({ name: "ci" })))
+      // Its first attempt is still being watched.
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.match(error.message, /took over/)
+      assert.strictEqual(backend.counts.create, 1)
+      yield* pass(120)
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that takes over waits until a key made at the very end of the lease must show", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { journal, store } = yield* journaled(backend)
+      const dead = yield* Effect.provideService(
+        Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), yield* Scope.make()),
+        Journal.Journal,
+        journal
+      )
+      backend.next({ late: 89_000 })
+      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation, within: "20 seconds" }))
+      yield* until(() => backend.counts.create === 1)
+      // The process dies: nobody watches any more.
+      backend.fail("list", 1000)
+      yield* pass(90)
+      backend.fail("list", -2000)
+      const { key } = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      assert.deepStrictEqual(backend.live(), [key.id])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that takes over and cannot look for what was left is not sent, and ends nothing", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const { journal, store } = yield* journaled(backend)
+      const dead = yield* Effect.provideService(
+        Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), yield* Scope.make()),
+        Journal.Journal,
+        { ...journal, minted: () => Effect.never, delivered: () => Effect.never }
+      )
+      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
+      yield* until(() => backend.counts.create === 1)
+      yield* pass(120)
+      backend.fail("list", 1000)
+      const error = yield* passing(Effect.flip(store.create({ name: "ci" }, { operationId: operation })))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.strictEqual(backend.counts.create, 1)
+      assert.strictEqual((yield* journal.find({ store: "marked", operationId: operation }))?.state, "intended")
+      backend.fail("list", -2000)
+      yield* pass(120)
+      const { key } = yield* passing(store.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(300)
+      assert.deepStrictEqual(backend.live(), [key.id])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("that takes over in vain where the backend knows operations leaves them open for the next", () =>
+    Effect.gen(function* () {
+      const driver = MemoryDriver.make()
+      const journal = yield* Journal.memory
+      const provided = Effect.provideService(Journal.Journal, journal)
+      const dead = yield* Effect.provideService(
+        Scope.provide(KeyStore.make(driver), yield* Scope.make()),
+        Journal.Journal,
+        { ...journal, delivered: () => Effect.never }
+      )
+      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(60)
+      const refusal = new DriverError({ reason: new PermissionDenied({}), sent: "maybe" })
+      const failing = yield* provided(KeyStore.make({ ...driver, create: () => Effect.fail(refusal) }))
+      yield* passing(Effect.flip(failing.create({ name: "ci" }, { operationId: operation })))
+      assert.strictEqual((yield* journal.find({ store: "memory", operationId: operation }))?.state, "intended")
+      yield* pass(60)
+      const store = yield* provided(KeyStore.make(driver))
+      yield* passing(store.recover(operation))
+      assert.lengthOf(yield* Stream.runCollect(store.list()), 0)
     }).pipe(Effect.scoped)
   )
 

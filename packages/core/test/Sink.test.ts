@@ -68,6 +68,20 @@ describe("a create into a sink", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("that cannot be revoked at once says so, and is revoked later", () =>
+    Effect.gen(function* () {
+      const { backend, create, state } = yield* open
+      backend.fail("revoke", 6)
+      const sink = failing(Effect.succeed(() => Effect.fail(refusal)))
+      const { reason } = yield* passing(Effect.flip(create.pipe(Sink.deliverTo(sink))))
+      assert.isTrue(reason._tag === "NotDelivered" && !reason.revoked)
+      assert.strictEqual(yield* state, "minted")
+      yield* pass(120)
+      assert.deepStrictEqual(backend.live(), [])
+      assert.strictEqual(yield* state, "abandoned")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("that a callback does not take says nothing of what the callback said", () =>
     Effect.gen(function* () {
       const { create } = yield* open

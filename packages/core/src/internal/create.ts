@@ -109,6 +109,7 @@ const send = Effect.fnUntraced(function* (
     digest: yield* digestOf(store, spec),
     deadline,
     superseded: [],
+    inherited: undefined,
     lease: undefined,
     unsettled: 0,
     isOver: false

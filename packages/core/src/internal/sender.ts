@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { IssuedKey, KeyRef } from "../ApiKey.ts"
 import { DriverError } from "../Driver.ts"
-import type { Journal, JournalError, Lease } from "../Journal.ts"
+import type { Journal, JournalError, Lease, OperationRecord } from "../Journal.ts"
 import { Conflict, OutcomeUnknown, Unavailable, type Reason } from "../KeyStoreError.ts"
 import * as Label from "../Label.ts"
 import type { OperationId } from "../OperationId.ts"
@@ -33,8 +33,10 @@ export interface Sender {
   readonly deadline: number
   /** Nonces of attempts whose keys nobody will hold. */
   readonly superseded: Array<string>
+  /** What an earlier sender left and this one has yet to revoke before it may send. */
+  inherited: Pick<OperationRecord, "nonces" | "minted"> | undefined
   lease: Lease | undefined
-  /** Attempts that nobody watches, or whose watch is not over. */
+  /** Attempts that nobody watches or whose watch is not over, and what was inherited and is not revoked yet. */
   unsettled: number
   isOver: boolean
 }
@@ -68,20 +70,26 @@ export const revokeOrGone = (store: Store, key: KeyRef): Effect.Effect<void, Dri
 const isMarked = ({ store }: Sender): boolean => store.driver.capabilities.createSafety === "marker"
 
 /** Revokes what an earlier sender left whose lease has run out, so that its operation can be done anew. */
-const takeOver = Effect.fnUntraced(function* (
-  { store }: Sender,
-  nonces: ReadonlyArray<string>,
-  minted: ReadonlyArray<KeyRef>
-): Effect.fn.Return<void, DriverError> {
-  const { finder } = store
-  yield* Effect.sleep(store.driver.capabilities.consistency.visibility.within)
-  const found = yield* Effect.forEach(nonces, (nonce) => finder.marked(nonce), { concurrency: "unbounded" }).pipe(
-    Effect.mapError(({ error }) => error)
+const takeOver = Effect.fnUntraced(
+  function* (sender: Sender): Effect.fn.Return<void, DriverError> {
+    const { inherited, store } = sender
+    if (inherited === undefined) return
+    yield* Effect.sleep(store.driver.capabilities.consistency.visibility.within)
+    const found = yield* Effect.forEach(inherited.nonces, (nonce) => store.finder.marked(nonce), {
+      concurrency: "unbounded"
+    }).pipe(Effect.mapError(({ error }) => error))
+    const listed = found.flat()
+    const keys = [...listed, ...inherited.minted.filter(({ id }) => !listed.some((key) => key.id === id))]
+    yield* Effect.forEach(keys, (key) => revokeOrGone(store, key), { discard: true })
+    sender.inherited = undefined
+    sender.unsettled--
+  },
+  // Nothing of this create was sent, whatever became of the looking.
+  Effect.mapError(
+    ({ reason, requestId }) =>
+      new DriverError({ reason, sent: "no", ...(requestId === undefined ? {} : { requestId }) })
   )
-  const listed = found.flat()
-  const keys = [...listed, ...minted.filter(({ id }) => !listed.some((key) => key.id === id))]
-  yield* Effect.forEach(keys, (key) => revokeOrGone(store, key), { discard: true })
-})
+)
 
 const claim = Effect.fnUntraced(function* (
   sender: Sender,
@@ -110,7 +118,10 @@ const claim = Effect.fnUntraced(function* (
   }
   sender.lease = answer.lease
   sender.superseded.push(...answer.earlier.nonces)
-  if (!answer.settled && isMarked(sender)) yield* takeOver(sender, answer.earlier.nonces, answer.earlier.minted)
+  if (answer.settled) return
+  sender.unsettled++
+  // A backend that knows operation ids replaces what was inherited when it makes the key.
+  if (isMarked(sender)) sender.inherited = answer.earlier
 })
 
 const lost = new DriverError({
@@ -122,10 +133,13 @@ const lost = new DriverError({
 const permit = Effect.fnUntraced(function* (sender: Sender, nonce: string): Effect.fn.Return<void, DriverError> {
   const { journal } = sender.store
   if (journal === undefined) return
-  if (sender.lease === undefined) return yield* claim(sender, journal, nonce)
-  const now = yield* Clock.currentTimeMillis
-  const held = yield* Effect.mapError(journal.attempt(sender.lease, nonce, lasting(sender, now)), journalFailure)
-  if (!held) return yield* lost
+  if (sender.lease === undefined) yield* claim(sender, journal, nonce)
+  else {
+    const now = yield* Clock.currentTimeMillis
+    const held = yield* Effect.mapError(journal.attempt(sender.lease, nonce, lasting(sender, now)), journalFailure)
+    if (!held) return yield* lost
+  }
+  yield* takeOver(sender)
 })
 
 /** Ends the journal's record once it is certain that no live key is left. */
