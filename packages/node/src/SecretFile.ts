@@ -7,10 +7,10 @@ import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { randomBytes } from "node:crypto"
-import { link, lstat, open, unlink, type FileHandle } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
-import { codeOf, fileFailure, type FileProblem } from "./internal/systemError.ts"
+import { link, lstat, open, unlink } from "node:fs/promises"
+import { dirname, resolve } from "node:path"
+import { codeOf } from "./internal/systemError.ts"
+import { attempt, besides, failure, fill, ignoreFailure, synchronise } from "./internal/temporaryFile.ts"
 
 /**
  * Holds a place for one secret: nothing is at `path` until `write` succeeds, and `write` succeeds once.
@@ -33,24 +33,6 @@ export interface Options {
   readonly folder?: string
 }
 
-const problems: Readonly<Record<string, FileProblem>> = {
-  EEXIST: ["exists already and is not overwritten", "Choose another path, or move that file away."],
-  ENOENT: ["cannot be written: its folder does not exist", "Create the folder, or choose another path."],
-  ENOTDIR: ["cannot be written: a part of its path is a file", "Choose another path."],
-  EACCES: ["cannot be written: this user may not write to its folder", "Choose a folder this user may write to."],
-  EPERM: ["cannot be written: this user may not write to its folder", "Choose a folder this user may write to."],
-  EROFS: ["cannot be written: its folder is read-only", "Choose a folder this user may write to."],
-  ENOSPC: ["cannot be written: the disk is full", "Free some space, or choose another disk."]
-}
-
-const failure = fileFailure(problems, (code) => [`cannot be written (${code})`, "Check the path and its folder."])
-
-const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, ConfigurationError> =>
-  Effect.tryPromise({ try: run, catch: failure(path) })
-
-const ignoreFailure = (run: () => Promise<void>): Effect.Effect<void> =>
-  Effect.promise(() => run().catch(() => undefined))
-
 const refuseExisting = (path: string, target: string) =>
   Effect.flatMap(
     Effect.promise(() =>
@@ -62,18 +44,13 @@ const refuseExisting = (path: string, target: string) =>
     (exists) => (exists ? Effect.fail(failure(path)({ code: "EEXIST" })) : Effect.void)
   )
 
-const fill = async (handle: FileHandle, secret: Redacted.Redacted<string>): Promise<void> => {
-  await handle.writeFile(Redacted.value(secret))
-  await handle.sync()
-}
-
 const withoutHardLinks = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"])
 
 /** For file systems without hard links: exclusive, but a crash can leave the file cut short. */
 const writeDirectly = async (target: string, secret: Redacted.Redacted<string>): Promise<void> => {
   const handle = await open(target, "wx", 0o600)
   try {
-    await fill(handle, secret)
+    await fill(handle, Redacted.value(secret))
   } catch (error) {
     await unlink(target).catch(() => undefined)
     throw error
@@ -93,12 +70,6 @@ const publish = async (temporary: string, target: string, secret: Redacted.Redac
   await unlink(temporary)
 }
 
-/** Makes the new name survive a power cut; not every file system lets a folder be synchronised. */
-const synchronise = async (folder: string): Promise<void> => {
-  const handle = await open(folder, "r")
-  await handle.sync().finally(() => handle.close())
-}
-
 /**
  * Reserves a path before the secret exists, so that a path that cannot be written is known before a key is minted.
  *
@@ -115,12 +86,7 @@ export const reserve = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Reservation, ConfigurationError, Scope.Scope> {
   const target = resolve(options.folder ?? process.cwd(), path)
   yield* refuseExisting(path, target)
-  const folder = dirname(target)
-  const temporary = join(folder, `.${basename(target)}.${randomBytes(6).toString("hex")}`)
-  const handle = yield* Effect.acquireRelease(
-    attempt(path, () => open(temporary, "wx", 0o600)),
-    (handle) => ignoreFailure(() => handle.close().then(() => unlink(temporary)))
-  )
+  const temporary = yield* besides(path, target)
   let used = false
   const write = Effect.fnUntraced(function* (
     secret: Redacted.Redacted<string>
@@ -128,9 +94,9 @@ export const reserve = Effect.fnUntraced(function* (
     // The temporary file and a published one are the same file: writing again would change it.
     if (used) return yield* failure(path)({ code: "EEXIST" })
     used = true
-    yield* attempt(path, () => fill(handle, secret))
-    yield* attempt(path, () => publish(temporary, target, secret))
-    yield* ignoreFailure(() => synchronise(folder))
+    yield* attempt(path, () => fill(temporary.handle, Redacted.value(secret)))
+    yield* attempt(path, () => publish(temporary.path, target, secret))
+    yield* ignoreFailure(() => synchronise(dirname(target)))
   }, Effect.uninterruptible)
   return { path: target, write }
 })

@@ -2,3 +2,4 @@
 export * as FetchServer from "./FetchServer.ts"
 export * as SecretFile from "./SecretFile.ts"
 export * as SecretReference from "./SecretReference.ts"
+export * as SecretSink from "./SecretSink.ts"

@@ -13,9 +13,11 @@ export interface Options {
   readonly timeout: Duration.Duration
 }
 
-const runYourself = "Run it yourself to see why."
+/** What somebody can do about a program that fails. */
+export const runYourself = "Run it yourself to see why."
 
-const cannotStart = (program: string, error: unknown): ConfigurationError => {
+/** Says why a program could not be started. */
+export const cannotStart = (program: string, error: unknown): ConfigurationError => {
   const code = codeOf(error)
   return code === "ENOENT"
     ? new ConfigurationError({ problem: `the program ${program} was not found.`, fix: "Install it, or name its path." })
@@ -26,7 +28,7 @@ const cannotStart = (program: string, error: unknown): ConfigurationError => {
 }
 
 /** Kills the whole process group: what a wrapper script started dies with it. */
-const kill = (child: ChildProcess): void => {
+export const kill = (child: ChildProcess): void => {
   try {
     if (process.platform !== "win32" && child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
     else child.kill("SIGKILL")
@@ -35,7 +37,8 @@ const kill = (child: ChildProcess): void => {
   }
 }
 
-const judge = (
+/** Fails unless a program ended with exit code 0. */
+export const judge = (
   program: string,
   code: number | null,
   signal: string | null,
