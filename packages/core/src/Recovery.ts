@@ -74,7 +74,8 @@ export interface Orphan {
  *
  * - `scanned`: keys the backend listed. `orphans`: those nobody holds.
  * - `delivered`: operations a sink turned out to hold the key of.
- * - `underWay`: operations that were left alone because their sender may still be at work.
+ * - `underWay`: operations that were left alone because their sender may still be at work, or because this backend keeps no
+ *   mark to find their keys by.
  * - `strangers`: marked keys the journal knows nothing of. They were left alone.
  *
  * @category models

@@ -150,6 +150,23 @@ describe("a create with a journal", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("never follows an unsettled one where nothing marks a create", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make({ capabilities: { createSafety: "none" } })
+      const { journal, store } = yield* journaled(backend)
+      backend.next("lost")
+      yield* Effect.flip(store.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(120)
+      const again = yield* Effect.flip(store.create({ name: "ci" }, { operationId: operation }))
+      assert.strictEqual(again.reason._tag, "OutcomeUnknown")
+      assert.strictEqual(backend.counts.create, 1)
+      assert.strictEqual((yield* Effect.flip(store.recover(operation))).reason._tag, "Unsupported")
+      yield* pass(120)
+      assert.deepStrictEqual((yield* passing(store.sweepOrphans())).underWay, [operation])
+      assert.strictEqual((yield* journal.find({ store: "marked", operationId: operation }))?.state, "intended")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("that takes over and cannot look for what was left is not sent, and ends nothing", () =>
     Effect.gen(function* () {
       const backend = MarkerBackend.make()

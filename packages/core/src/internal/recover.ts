@@ -15,7 +15,7 @@ import type { Sink } from "../Sink.ts"
 import { failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
 import type { Marked } from "./finder.ts"
 import type { CallFailure } from "./retry.ts"
-import { refOf, revokeOrGone } from "./sender.ts"
+import { canFind, refOf, revokeOrGone } from "./sender.ts"
 
 const fail = (store: Store, reason: Reason, operationId?: OperationId) =>
   new KeyStoreError({
@@ -130,8 +130,7 @@ const candidates = Effect.fnUntraced(function* (
   operationId: OperationId
 ): Effect.fn.Return<Recovery, KeyStoreError> {
   const { driver, finder } = store
-  const { createSafety } = driver.capabilities
-  if (createSafety === "none") {
+  if (!canFind(store)) {
     const problem = `${store.driver.backend} keeps no mark of a create; look for the key by its name and time`
     return yield* refused(store, "create", new Unsupported({ capability: "createSafety", problem }))
   }
@@ -157,9 +156,9 @@ const recover = Effect.fnUntraced(function* (
   const { journal } = store
   if (journal === undefined) return yield* candidates(store, operationId)
   const record = yield* journaled(store, journal.find(addressOf(store, operationId)))
-  if (record === undefined) return yield* candidates(store, operationId)
-  if (record.state === "delivered") return { kind: "delivered", key: record.key }
-  if (record.state === "abandoned") return { kind: "cleared", revoked: [] }
+  if (record?.state === "delivered") return { kind: "delivered", key: record.key }
+  if (record?.state === "abandoned") return { kind: "cleared", revoked: [] }
+  if (record === undefined || !canFind(store)) return yield* candidates(store, operationId)
   const subject: Case = { store, journal, record, sink }
   const { visibility } = store.driver.capabilities.consistency
   // A key committed at the lease's very end is visible only this much later.
@@ -219,8 +218,9 @@ const sweepOpen = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, KeyStoreError> {
   const { operationId } = record
   const { visibility } = store.driver.capabilities.consistency
-  // The list must be younger than the last key this operation can have made.
-  if (record.leaseUntil + Duration.toMillis(visibility.within) > began) return void report.underWay.push(operationId)
+  // What cannot be found is not settled, and the list must be younger than the last key this operation can have made.
+  if (!canFind(store) || record.leaseUntil + Duration.toMillis(visibility.within) > began)
+    return void report.underWay.push(operationId)
   const subject: Case = { store, journal, record, sink: options.sink }
   const live = store.driver.findOperation === undefined ? Effect.succeed(keys) : liveKeys(subject)
   if (options.dryRun === true) {

@@ -67,6 +67,13 @@ export const revokeOrGone = (store: Store, key: KeyRef): Effect.Effect<void, Dri
     Effect.asVoid
   )
 
+/** Whether a key can be found by the attempt that made it. */
+export const canFind = ({ driver, finder }: Store): boolean =>
+  driver.capabilities.createSafety !== "none" && finder.survival() !== "lost"
+
+const unfindable =
+  "an earlier create under this operation id was never settled, and this backend keeps no mark to find its key by"
+
 const isMarked = ({ store }: Sender): boolean => store.driver.capabilities.createSafety === "marker"
 
 /** Revokes what an earlier sender left whose lease has run out, so that its operation can be done anew. */
@@ -120,6 +127,7 @@ const claim = Effect.fnUntraced(function* (
   sender.superseded.push(...answer.earlier.nonces)
   if (answer.settled) return
   sender.unsettled++
+  if (!canFind(store)) return yield* unsent(new OutcomeUnknown({ problem: unfindable }))
   // A backend that knows operation ids replaces what was inherited when it makes the key.
   if (isMarked(sender)) sender.inherited = answer.earlier
 })
@@ -211,8 +219,7 @@ const resolve = Effect.fnUntraced(function* (
   const tooLate = left <= Duration.toMillis(consistency.visibility.within)
   if (watch === undefined || isLast || tooLate) return yield* unknown(error)
   yield* Deferred.await(watch.looked)
-  const isBlind = sender.store.finder.survival() === "lost"
-  return yield* isBlind || !sender.store.reconciler.canWatch() ? unknown(error) : settledFailure(error)
+  return yield* !canFind(sender.store) || !sender.store.reconciler.canWatch() ? unknown(error) : settledFailure(error)
 })
 
 /** Sends one attempt, under a nonce of its own. */
