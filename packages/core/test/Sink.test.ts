@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { KeyId } from "@keyfold/core/ApiKey"
+import { KeyId } from "@keyfold/core/ApiKey"
 import * as Journal from "@keyfold/core/Journal"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import { OperationId } from "@keyfold/core/OperationId"
@@ -107,6 +107,18 @@ describe("a create into a sink", () => {
       const { key } = yield* create.pipe(Sink.deliverTo(sink))
       assert.deepStrictEqual(backend.live(), [key.id])
       assert.strictEqual(yield* state, "delivered")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("whose sink failed and holds another key is revoked", () =>
+    Effect.gen(function* () {
+      const { backend, create } = yield* open
+      const sink = failing(
+        Effect.succeed(() => Effect.fail(refusal)),
+        () => Effect.succeed(Option.some(KeyId.make("an older key")))
+      )
+      assert.strictEqual((yield* Effect.flip(create.pipe(Sink.deliverTo(sink)))).reason._tag, "NotDelivered")
+      assert.deepStrictEqual(backend.live(), [])
     }).pipe(Effect.scoped)
   )
 

@@ -3,7 +3,7 @@ import { KeyId } from "@keyfold/core/ApiKey"
 import { OperationId } from "@keyfold/core/OperationId"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { changeJournal, journaledStore, keyfold, localStore, openJournal } from "./Keyfold.ts"
 
@@ -156,6 +156,22 @@ describe("journal", () => {
       assert.lengthOf(stdout.trim().split("\n"), 4)
       assert.strictEqual(JSON.parse(stderr).warning.path, "stores.local.adapter")
     })
+  )
+})
+
+describe("a journal that cannot be opened", () => {
+  it.effect("keeps nobody from finding and revoking a key, but from making one", () =>
+    Effect.gen(function* () {
+      const folder = yield* journaledStore
+      const created = yield* keyfold(["create", "--json"], { folder })
+      const { key }: { readonly key: { readonly id: string } } = JSON.parse(created.stdout)
+      rmSync(join(folder, "data", "journal.db"))
+      mkdirSync(join(folder, "data", "journal.db"))
+      const codes = yield* Effect.forEach([["list"], ["get", key.id], ["revoke", key.id], ["create"]], (args) =>
+        Effect.map(keyfold(args, { folder }), ({ code }) => code)
+      )
+      assert.deepStrictEqual(codes, [0, 0, 0, 2])
+    }).pipe(Effect.scoped)
   )
 })
 

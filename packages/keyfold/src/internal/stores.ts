@@ -126,11 +126,16 @@ export const openConfigured = Effect.fnUntraced(function* (
   return { configuration, store: yield* openIn(configuration, settings) }
 })
 
-/** Opens the store named by `--store`, or the default store, for a command that needs nothing else. */
-export const openStore = (
+/**
+ * Opens the store named by `--store`, or the default store, for a command that makes no key. It does without the journal,
+ * so that a leaked key can be revoked while the journal's database is down.
+ */
+export const openStore = Effect.fnUntraced(function* (
   settings: Settings
-): Effect.Effect<KeyStore["Service"], ConfigurationError, Shell | Scope.Scope> =>
-  Effect.map(openConfigured(settings), ({ store }) => store)
+): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Shell | Scope.Scope> {
+  const configuration = yield* readForOne(settings)
+  return yield* openIn({ ...configuration, journal: undefined }, settings)
+})
 
 /** Opens a store for a command that cannot do without the journal. */
 export const openJournaledStore = Effect.fnUntraced(function* (

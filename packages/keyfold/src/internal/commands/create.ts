@@ -14,7 +14,7 @@ import { usage } from "../failure.ts"
 import { note, warn } from "../print.ts"
 import { root, type Settings } from "../root.ts"
 import { deliveryFlags, inCommand, type Named, placeIn } from "../sinks.ts"
-import { openStore } from "../stores.ts"
+import { openConfigured } from "../stores.ts"
 import { readDuration, readExpiry } from "../values.ts"
 
 const text = (name: string, metavar: string, description: string) =>
@@ -148,7 +148,7 @@ const createIn = Effect.fnUntraced(function* (input: Input, settings: Settings) 
   const operationId = yield* readOperationId(input.operationId)
   const within = Option.isSome(input.within) ? { within: yield* readDuration("--within", input.within.value) } : {}
   const place = yield* readPlace(input)
-  const store = yield* openStore(settings)
+  const { store } = yield* openConfigured(settings)
   const creation: Creation = { store, operationId, json: settings.json }
   // `deliverTo` would do, but an interruption must be told what became of the secret.
   const delivery = new Delivery(place?.sink(store) ?? outputSink(creation, yield* Shell))
