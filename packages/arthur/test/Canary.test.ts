@@ -159,9 +159,11 @@ it.effect("a validation error's echo of the caller's own description stays out a
     const store = yield* storeOver(fetch, options)
     const dumped = JSON.stringify({ detail: `1 validation error:\n  {'input': '${description}'}\n` })
     for (const status of [400, 422, 500]) {
-      emulator.failNext({ status, body: dumped, contentType: "application/json" })
+      const failure = { status, body: dumped, contentType: "application/json" }
+      emulator.failNext(failure, { operation: "create", count: 4 })
       const { exit, records } = yield* watched("create", store.create({ name: description }))
       assert.isTrue(Exit.isFailure(exit))
+      emulator.clearInterventions()
       assert.deepStrictEqual(scan(records, [description]), [])
     }
   })

@@ -1,14 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as KeyStore from "@keyfold/core/KeyStore"
+import * as Label from "@keyfold/core/Label"
+import { OperationId } from "@keyfold/core/OperationId"
 import type { ArthurEmulator } from "@keyfold/emulators/Arthur"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { engine, keysPath, start, startOnTheWire, wireOf } from "./Engine.ts"
 
-/** The JSON bodies sent so far. */
+interface Body {
+  readonly description?: unknown
+}
+
+/** The JSON bodies sent so far; a description is taken apart, and its mark left out where there is one. */
 const bodies = (emulator: ArthurEmulator): ReadonlyArray<unknown> =>
-  emulator.requests.all.map(({ body }) => (body === undefined ? undefined : JSON.parse(body)))
+  emulator.requests.all.map(({ body = "{}" }): unknown => {
+    const { description, ...rest }: Body = JSON.parse(body)
+    const { mark, name } = Label.read(typeof description === "string" ? description : "")
+    return mark === undefined ? { description, ...rest } : { name, ...rest }
+  })
 
 describe("create", () => {
   it.effect("is one POST to the collection, slash included, with a JSON body and its Content-Type", () =>
@@ -20,9 +30,7 @@ describe("create", () => {
       assert.isDefined(request)
       assert.lengthOf(more, 0)
       assert.deepStrictEqual(wireOf(request), { method: "POST", path: keysPath, query: [] })
-      assert.deepStrictEqual(bodies(emulator), [
-        { description: "billing worker", roles: ["TASK-ADMIN", "VALIDATION-USER"] }
-      ])
+      assert.deepStrictEqual(bodies(emulator), [{ name: "billing worker", roles: ["TASK-ADMIN", "VALIDATION-USER"] }])
       const headers = new Map(request.headers)
       assert.strictEqual(headers.get("accept"), "application/json")
       assert.strictEqual(headers.get("content-type"), "application/json")
@@ -51,11 +59,25 @@ describe("create", () => {
     })
   )
 
-  it.effect("leaves description out without a name and makes the server's default role explicit", () =>
+  it.effect("writes the name and a mark of the store's own into the description", () =>
+    Effect.gen(function* () {
+      const { emulator, make } = yield* engine()
+      const labelSecret = Redacted.make("a secret for labels")
+      const operationId = OperationId.make("rotate-2026-03-14")
+      yield* (yield* make({ labelSecret })).create({ name: "billing worker" }, { operationId })
+      const codec = yield* Label.make({ secret: labelSecret, backend: "arthur", tenant: undefined })
+      const description = emulator.keys()[0]?.label ?? ""
+      const { nonce = "", operation } = (yield* codec.trusted(description)) ?? {}
+      assert.strictEqual(operation, yield* codec.fingerprint(operationId))
+      assert.strictEqual(description, yield* codec.write("billing worker", operationId, nonce))
+    })
+  )
+
+  it.effect("writes a mark alone without a name and makes the server's default role explicit", () =>
     Effect.gen(function* () {
       const { emulator, make } = yield* engine()
       const issued = yield* (yield* make()).create({})
-      assert.deepStrictEqual(bodies(emulator), [{ roles: ["VALIDATION-USER"] }])
+      assert.deepStrictEqual(bodies(emulator), [{ name: undefined, roles: ["VALIDATION-USER"] }])
       assert.deepStrictEqual(issued.key.scopes, ["VALIDATION-USER"])
       assert.notProperty(issued.key, "name")
     })
@@ -67,7 +89,10 @@ describe("create", () => {
       const store = yield* make({ defaults: { scopes: ["TASK-ADMIN"] } })
       const { key, secret } = yield* store.create({ scopes: [] })
       yield* store.create({})
-      assert.deepStrictEqual(bodies(emulator), [{ roles: [] }, { roles: ["TASK-ADMIN"] }])
+      assert.deepStrictEqual(bodies(emulator), [
+        { name: undefined, roles: [] },
+        { name: undefined, roles: ["TASK-ADMIN"] }
+      ])
       assert.deepStrictEqual(key.scopes, [])
       const headers = { authorization: `Bearer ${Redacted.value(secret)}` }
       const use = yield* Effect.promise(() => emulator.fetch("http://localhost/api/v2/tasks", { headers }))
@@ -81,7 +106,7 @@ describe("create", () => {
       const scopeMap = { validate: ["VALIDATION-USER"], operate: ["TASK-ADMIN", "VALIDATION-USER"] }
       const store = yield* make({ scopeMap, defaults: { scopes: ["validate"] } })
       const issued = yield* store.create({ scopes: ["operate", "validate"] })
-      assert.deepStrictEqual(bodies(emulator), [{ roles: ["TASK-ADMIN", "VALIDATION-USER"] }])
+      assert.deepStrictEqual(bodies(emulator), [{ name: undefined, roles: ["TASK-ADMIN", "VALIDATION-USER"] }])
       assert.sameMembers([...issued.key.scopes], ["operate", "validate"])
       assert.deepStrictEqual((yield* store.create({})).key.scopes, ["validate"])
     })
@@ -123,7 +148,9 @@ describe("create", () => {
         const store = yield* make()
         const issued = yield* store.create({ name })
         assert.strictEqual(issued.key.name, name)
-        assert.strictEqual(emulator.keys().at(-1)?.label, name)
+        const { mark, name: written } = Label.read(emulator.keys().at(-1)?.label ?? "")
+        assert.isDefined(mark)
+        assert.strictEqual(written, name)
         assert.strictEqual((yield* store.get(issued.key)).name, name)
       })
     )
@@ -169,7 +196,7 @@ describe("create refuses before anything is sent", () => {
     Effect.gen(function* () {
       const { emulator, make } = yield* engine()
       yield* (yield* make()).create({ provider: { whylabs: { resourceId: "model-1" } } })
-      assert.deepStrictEqual(bodies(emulator), [{ roles: ["VALIDATION-USER"] }])
+      assert.deepStrictEqual(bodies(emulator), [{ name: undefined, roles: ["VALIDATION-USER"] }])
     })
   )
 })

@@ -9,6 +9,7 @@ import type { SeenRequest } from "@keyfold/emulators/Emulator"
 import { Fetch } from "@keyfold/http/Fetch"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -34,6 +35,25 @@ export const startOnTheWire = "2026-03-14T09:26:53.589000"
 
 export const ref = (id: string): KeyRef => ({ id: KeyId.make(id) })
 
+const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+
+// Web Crypto works in the order it was asked: a digest of our own is done after those of a store.
+const digested = Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(1)))
+
+/** Lets work that does not wait for a clock finish. */
+export const settle = Effect.gen(function* () {
+  for (let turns = 0; turns < 20; turns++) yield* turns % 4 === 0 ? Effect.andThen(digested, turn) : turn
+})
+
+const passing = (step: Duration.Input, times: number) =>
+  Effect.repeat(Effect.andThen(settle, TestClock.adjust(step)), { times })
+
+/**
+ * Lets time pass as a store closes: two minutes before, after which it has nothing left to look for, and the ten seconds
+ * that closing waits where it cannot look.
+ */
+const closing = Effect.andThen(passing("15 seconds", 8), Effect.forkDetach(passing("5 seconds", 4)))
+
 /** Builds the store of some options over a `fetch` of the test's choice. */
 export const storeOver = (
   fetch: typeof globalThis.fetch,
@@ -42,7 +62,8 @@ export const storeOver = (
   Arthur.layer(options).pipe(
     Layer.provide(Layer.succeed(Fetch, fetch)),
     Layer.build,
-    Effect.map(Context.get(KeyStore.KeyStore))
+    Effect.map(Context.get(KeyStore.KeyStore)),
+    Effect.tap(() => Effect.addFinalizer(() => closing))
   )
 
 /** Makes an emulator on the test's clock, and stores on it. */
@@ -97,13 +118,6 @@ export const listed = (store: Store, filter?: Parameters<Store["list"]>[0]) => S
 export const wholeText = (error: KeyStoreError) =>
   `${error.message}\n${inspect(error, { depth: Infinity, showHidden: true })}\n${JSON.stringify(error)}`
 
-const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-
-/** Lets work that does not wait for a clock finish. */
-export const settle = Effect.gen(function* () {
-  for (let turns = 0; turns < 20; turns++) yield* turn
-})
-
 /** Runs an effect while moving the test's clock, and the emulator's with it, whenever it waits for time. */
 export const advancing = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>, milliseconds = 50) {
   const fiber = yield* Effect.forkChild(effect)
@@ -114,6 +128,9 @@ export const advancing = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Ef
   }
   return yield* Fiber.join(fiber)
 })
+
+/** Runs a test that waits for seconds and minutes. */
+export const toTheEnd = <A, E, R>(test: Effect.Effect<A, E, R>) => advancing(test, 1000)
 
 /** Each operation that sends something, in one call. */
 export const operations: ReadonlyArray<readonly [string, (store: Store) => Effect.Effect<unknown, KeyStoreError>]> = [

@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { readdirSync, readFileSync } from "node:fs"
-import { advancing, baseUrl, keyId, listed, otherId, ref, start, storeOver, wholeText, type Store } from "./Engine.ts"
+import { baseUrl, keyId, listed, otherId, ref, start, storeOver, toTheEnd, wholeText, type Store } from "./Engine.ts"
 
 interface Fixture {
   readonly status: number
@@ -48,7 +48,7 @@ const fails = (
 ) =>
   it.effect(name, () =>
     Effect.gen(function* () {
-      const error = yield* advancing(Effect.flip(run(yield* over(name))))
+      const error = yield* toTheEnd(Effect.flatMap(over(name), (store) => Effect.flip(run(store))))
       assert.strictEqual(error.reason._tag, tag)
       assert.strictEqual(error.reason._tag === "InvalidRequest" ? error.reason.field : undefined, field)
       assert.notInclude(wholeText(error), "echoed")

@@ -1,91 +1,114 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import { OperationId } from "@keyfold/core/OperationId"
 import type { ArthurEmulator } from "@keyfold/emulators/Arthur"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { advancing, engine, keysPath, lines, listed, seeded, settle, start, wholeText } from "./Engine.ts"
+import { advancing, engine, keysPath, lines, listed, seeded, start, toTheEnd, wholeText } from "./Engine.ts"
 
 const operationId = OperationId.make("rotate-2026-03-14")
 
-/** A create whose answer is lost: what happened, and how many keys the server holds then. */
-const unknownOutcome = (
-  title: string,
-  intervene: (emulator: ArthurEmulator) => void,
-  keys: 0 | 1,
-  check: (error: KeyStoreError) => void = () => {}
-) =>
+/** What the client and the server saw of a create whose first answer is lost: one key, and none that nobody holds. */
+const clearedAway = (title: string, intervene: (emulator: ArthurEmulator) => void, first: "made" | "notMade") =>
   it.effect(title, () =>
-    Effect.gen(function* () {
-      const { emulator, make } = yield* engine()
-      const store = yield* make()
-      intervene(emulator)
-      const error = yield* advancing(Effect.flip(store.create({ name: "one" }, { operationId })), 500)
-      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
-      assert.strictEqual(error.operationId, operationId)
-      assert.include(error.message, operationId)
-      assert.isFalse(error.isRetryable)
-      assert.strictEqual(error.attempts, 1)
-      assert.deepStrictEqual(lines(emulator), [`POST ${keysPath}`])
-      assert.lengthOf(emulator.keys(), keys)
-      check(error)
-    })
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, make } = yield* engine()
+        const store = yield* make()
+        intervene(emulator)
+        const { key } = yield* store.create({ name: "one" }, { operationId })
+        const keys = emulator.keys()
+        const stray = keys.filter(({ id }) => id !== key.id)
+        assert.deepStrictEqual(
+          stray.map(({ revoked }) => revoked),
+          first === "made" ? [true] : []
+        )
+        assert.deepStrictEqual(lines(emulator), [
+          `POST ${keysPath}`,
+          `GET ${keysPath}`,
+          ...stray.map(({ id }) => `DELETE ${keysPath}deactivate/${id}`),
+          `POST ${keysPath}`
+        ])
+        assert.isFalse(keys.at(-1)?.revoked)
+      })
+    )
   )
 
-describe("create with a lost answer is OutcomeUnknown after exactly one POST", () => {
-  unknownOutcome("the connection is reset after the server committed", (emulator) => emulator.loseNextResponse(), 1)
-  unknownOutcome(
+describe("create with a lost answer clears away what it may have made, and makes one key", () => {
+  clearedAway("the connection is reset after the server committed", (emulator) => emulator.loseNextResponse(), "made")
+  clearedAway(
     "the connection is reset before the server acted",
     (emulator) => emulator.failNext({ network: "reset" }),
-    0
+    "notMade"
   )
-  unknownOutcome(
-    "no answer comes within the attempt's 10 seconds",
-    (emulator) => emulator.hangNext(),
-    1,
-    (error) => assert.match(error.reason.message, /within 10/)
-  )
+  clearedAway("no answer comes within the attempt's 10 seconds", (emulator) => emulator.hangNext(), "made")
+  clearedAway("the answer breaks off in its body", (emulator) => emulator.cutNext(), "made")
   for (const garbling of ["truncated", "html", "empty", "text"] as const) {
-    unknownOutcome(`the 200 has a ${garbling} body`, (emulator) => emulator.garbleNext(garbling), 1)
+    clearedAway(`the 200 has a ${garbling} body`, (emulator) => emulator.garbleNext(garbling), "made")
   }
-  unknownOutcome(
+  clearedAway(
     "the 200 lacks the secret",
     (emulator) =>
       emulator.answerNext(async ({ proceed }) => {
         const { key: _, ...rest } = (await (await proceed()).json()) as Record<string, unknown>
         return Response.json(rest)
       }),
-    1,
-    (error) => assert.include(error.reason.message, "key")
+    "made"
   )
   for (const status of [408, 500, 502, 503, 504]) {
-    unknownOutcome(
+    clearedAway(
       `a proxy answers ${status} with HTML after the server committed`,
       (emulator) =>
         emulator.answerNext(async ({ proceed }) => {
           await proceed()
           return new Response("<html><body>Bad gateway</body></html>", { status })
         }),
-      1,
-      (error) => assert.include(error.reason.message, String(status))
+      "made"
     )
   }
+})
 
-  it.effect("also where the answer could not be read but held the secret: nothing of it is kept", () =>
-    Effect.gen(function* () {
-      const { emulator, make } = yield* engine()
-      const secrets: Array<string> = []
-      emulator.answerNext(async ({ proceed }) => {
-        const body = (await (await proceed()).json()) as { readonly key: string }
-        secrets.push(body.key)
-        return Response.json({ ...body, id: { [body.key]: body.key } })
+describe("create whose every answer is lost", () => {
+  it.effect("is OutcomeUnknown after four attempts, and none of their keys is left", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, make } = yield* engine()
+        const store = yield* make()
+        emulator.loseNextResponse({ operation: "create", count: 4 })
+        const error = yield* Effect.flip(store.create({ name: "one" }, { operationId }))
+        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+        assert.strictEqual(error.operationId, operationId)
+        assert.include(error.message, operationId)
+        assert.isFalse(error.isRetryable)
+        assert.strictEqual(error.attempts, 4)
+        yield* Effect.sleep("2 minutes")
+        assert.deepStrictEqual(
+          emulator.keys().map(({ revoked }) => revoked),
+          [true, true, true, true]
+        )
       })
-      const error = yield* Effect.flip((yield* make()).create({}))
-      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
-      assert.lengthOf(secrets, 1)
-      for (const secret of secrets) assert.notInclude(wholeText(error), secret)
-    })
+    )
+  )
+
+  it.effect("keeps nothing of a secret that an answer held which could not be read", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, make } = yield* engine()
+        const secrets: Array<string> = []
+        emulator.answerNext(
+          async ({ proceed }) => {
+            const body = (await (await proceed()).json()) as { readonly key: string }
+            secrets.push(body.key)
+            return Response.json({ ...body, id: { [body.key]: body.key } })
+          },
+          { operation: "create", count: 4 }
+        )
+        const error = yield* Effect.flip((yield* make()).create({}))
+        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+        assert.lengthOf(secrets, 4)
+        for (const secret of secrets) assert.notInclude(wholeText(error), secret)
+      })
+    )
   )
 })
 
@@ -104,31 +127,40 @@ describe("create that provably did nothing", () => {
   )
 })
 
-describe("the way back from a lost create", () => {
-  it.effect("the stray key is found by its description and revoked", () =>
-    Effect.gen(function* () {
-      const { emulator, make } = yield* engine()
-      const store = yield* make()
-      emulator.loseNextResponse()
-      yield* Effect.flip(store.create({ name: "billing tag-8f31" }))
-      const strays = (yield* listed(store)).filter(({ name }) => name === "billing tag-8f31")
-      assert.lengthOf(strays, 1)
-      for (const stray of strays) yield* store.revoke(stray)
-      assert.isTrue(emulator.keys()[0]?.revoked)
-    })
+describe("create that is given up", () => {
+  it.effect("within is shorter than the answer takes: OutcomeUnknown, and the key that comes late is revoked", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, make } = yield* engine()
+        const store = yield* make()
+        emulator.hangNext()
+        const error = yield* Effect.flip(store.create({ name: "one" }, { operationId, within: "2 seconds" }))
+        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+        assert.match(error.reason.message, /within 2/)
+        yield* Effect.sleep("2 minutes")
+        assert.deepStrictEqual(
+          emulator.keys().map(({ revoked }) => revoked),
+          [true]
+        )
+      })
+    )
   )
 
-  it.effect("an interrupted create aborts its request", () =>
-    Effect.gen(function* () {
-      const { emulator, make } = yield* engine()
-      const store = yield* make()
-      emulator.hangNext({ commit: false })
-      const fiber = yield* Effect.forkChild(store.create({}))
-      yield* settle
-      yield* Fiber.interrupt(fiber)
-      yield* settle
-      assert.strictEqual(emulator.requests.all[0]?.outcome, "aborted")
-    })
+  it.effect("an interrupted create aborts its request, and the key that was made is revoked", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, make } = yield* engine()
+        const store = yield* make()
+        emulator.hangNext()
+        const fiber = yield* Effect.forkChild(store.create({}))
+        yield* Effect.sleep("1 second")
+        yield* Fiber.interrupt(fiber)
+        yield* Effect.sleep("2 minutes")
+        assert.strictEqual(emulator.requests.all[0]?.outcome, "aborted")
+        assert.strictEqual(emulator.requests.count("create"), 1)
+        assert.isTrue(emulator.keys()[0]?.revoked)
+      })
+    )
   )
 })
 

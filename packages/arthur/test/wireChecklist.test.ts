@@ -53,7 +53,7 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
   [
     "5. Roles are always explicit; none only where a powerless key is asked for",
     [
-      ["Create", "leaves description out without a name and makes the server's default role explicit"],
+      ["Create", "writes a mark alone without a name and makes the server's default role explicit"],
       ["Create", "sends an empty list of roles only where a key that may do nothing is asked for, and never null"],
       ["Create", "sends each role once and translates portable names both ways"]
     ]
@@ -99,9 +99,10 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
       ["LostAnswers", "the connection is reset after the server committed"],
       ["LostAnswers", "no answer comes within the attempt's 10 seconds"],
       ["LostAnswers", "a proxy answers ${status} with HTML after the server committed"],
-      ["LostAnswers", "the stray key is found by its description and revoked"],
+      ["LostAnswers", "is OutcomeUnknown after four attempts, and none of their keys is left"],
+      ["LostAnswers", "an interrupted create aborts its request, and the key that was made is revoked"],
       ["Create", "makes two keys for two calls with the same name: nothing is unique but the id"],
-      ["Socket", "a create whose connection breaks after the commit is OutcomeUnknown after one POST"]
+      ["Socket", "a create whose connection breaks after the commit is Network, and may have been sent"]
     ]
   ],
   [
@@ -110,7 +111,7 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
       ["Create", "answers the key with its secret, once"],
       ["Canary", "after ${situation}"],
       ["Canary", "a validation error's echo of the caller's own description stays out as well"],
-      ["LostAnswers", "also where the answer could not be read but held the secret: nothing of it is kept"],
+      ["LostAnswers", "keeps nothing of a secret that an answer held which could not be read"],
       ["ServerRefusals", "a dump that echoes the description is not kept either"],
       ["ServerRefusals", "is Unavailable, and the password old servers put into the text is never kept"]
     ]
@@ -160,7 +161,7 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
 ]
 
 // The functions that register tests in this folder; their first argument is the title.
-const registering = /\b(?:it|it\.effect|it\.live|refusal|refuses|refusedLocally|unknownOutcome|reads|fails)\(\s*/g
+const registering = /\b(?:it|it\.effect|it\.live|refusal|refuses|refusedLocally|clearedAway|reads|fails)\(\s*/g
 const literal = /^(["'`])((?:\\.|(?!\1)[^\\])*)\1/
 
 const titlesIn = (file: string): ReadonlyArray<string> => {

@@ -55,12 +55,15 @@ const bytesOf = (value: unknown): Uint8Array | undefined => {
 /** Every text a value can be turned into by logging, printing, serialising or throwing it. */
 const textsOf = (value: unknown): ReadonlyArray<readonly [how: string, text: string]> => [
   ["String", attempt(() => String(value))],
-  ["JSON.stringify", attempt(() => JSON.stringify(value))],
-  ["util.inspect", attempt(() => inspect(value, everything))],
-  ["own inspect", attempt(() => inspect(value, { depth: Infinity }))],
-  ["inspect without its own say", attempt(() => inspect(value, { ...everything, customInspect: false }))],
-  ...(typeof value === "object" && value !== null
+  ...((typeof value === "object" && value !== null) || typeof value === "function"
     ? [
+        ["JSON.stringify", attempt(() => JSON.stringify(value))] as const,
+        ["util.inspect", attempt(() => inspect(value, everything))] as const,
+        ["own inspect", attempt(() => inspect(value, { depth: Infinity }))] as const,
+        [
+          "inspect without its own say",
+          attempt(() => inspect(value, { ...everything, customInspect: false }))
+        ] as const,
         ["stack", attempt(() => String(Reflect.get(value, "stack")))] as const,
         ["message", attempt(() => String(Reflect.get(value, "message")))] as const
       ]
@@ -94,17 +97,29 @@ const chainOf = (where: string, value: unknown, visited = new Set<unknown>()): R
     : [[where, value]]
 }
 
-const found = (search: Search, where: string, value: unknown): ReadonlyArray<Finding> => {
-  const bytes = bytesOf(value)
-  const shown = bytes === undefined ? textsOf(value) : []
-  const inBytes = bytes === undefined ? undefined : search(bytes)
-  return [
-    ...(inBytes === undefined ? [] : [{ where: `${where} by its bytes`, form: inBytes }]),
-    ...shown.flatMap(([how, text]) => {
-      const form = search(Buffer.from(text))
-      return form === undefined ? [] : [{ where: `${where} by ${how}`, form }]
-    })
-  ]
+type Shown = ReadonlyArray<readonly [how: string, form: string]>
+
+/** Remembers what was looked at, because the same error stands in a log line, a span and an exit. */
+const makeExaminer = (search: Search): ((value: unknown) => Shown) => {
+  const byText = new Map<string, string | undefined>()
+  const byValue = new Map<unknown, Shown>()
+  const formIn = (text: string) => {
+    if (!byText.has(text)) byText.set(text, search(Buffer.from(text)))
+    return byText.get(text)
+  }
+  const examine = (value: unknown): Shown => {
+    const bytes = bytesOf(value)
+    const seen =
+      bytes === undefined
+        ? textsOf(value).map(([how, text]) => [how, formIn(text)] as const)
+        : [["its bytes", search(bytes)] as const]
+    return seen.flatMap(([how, form]) => (form === undefined ? [] : [[how, form] as const]))
+  }
+  return (value) => {
+    const shown = byValue.get(value) ?? examine(value)
+    byValue.set(value, shown)
+    return shown
+  }
 }
 
 /**
@@ -122,10 +137,10 @@ export const scan = (
   values: Iterable<readonly [where: string, value: unknown]>,
   canaries: ReadonlyArray<string>
 ): ReadonlyArray<Finding> => {
-  const search = searchFor(canaries)
+  const examine = makeExaminer(searchFor(canaries))
   return [...values]
     .flatMap(([where, value]) => chainOf(where, value))
-    .flatMap(([where, value]) => found(search, where, value))
+    .flatMap(([where, value]) => examine(value).map(([how, form]) => ({ where: `${where} by ${how}`, form })))
 }
 
 /** What a span holds while it runs; these fill later on, and stay on record where it never ends. */

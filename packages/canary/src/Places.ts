@@ -66,16 +66,13 @@ const childrenOf = (pid: number): ReadonlyArray<number> =>
 /**
  * Reads what a process and those it started show to others: title, command line, environment.
  *
- * Other processes are read on Linux only; elsewhere this one's own title, arguments and environment are all there is. A
- * process that has ended shows nothing: read it while it runs.
+ * On Linux only; elsewhere there is nothing to read. A process that has ended shows nothing: read it while it runs. What
+ * a program changes in its own environment later on is not shown to others, and so not read.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const processes = (pid: number = process.pid): Records => [
-  ...(pid === process.pid
-    ? record(`process ${pid} itself`, { title: process.title, arguments: process.argv, environment: process.env })
-    : []),
+export const processes = (pid: number): Records => [
   ...shown.flatMap((part) =>
     record(
       `${part} of process ${pid}`,

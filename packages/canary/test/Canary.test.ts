@@ -15,7 +15,9 @@ import { forms } from "../src/internal/forms.ts"
 // The signs a secret may hold make its encoded forms differ from the raw one.
 const issued = 'CANARY+issued^must&never@show$UPinANY place/"#0000000002'
 const credential = "sk-CANARY-credential-must-never-show-anywhere-0000001"
-const canaries = [credential, issued]
+// Neither its beginning nor its end is the same once it is escaped.
+const signs = '"CANARY"\\must"never\\show"00000000000003"'
+const canaries = [credential, issued, signs]
 
 const search = (value: unknown): ReadonlyArray<Finding> => scan([["here", value]], canaries)
 
@@ -94,23 +96,23 @@ describe("the scan finds a canary planted in", () => {
     ["base64 behind one character", btoa(`x${issued}`)],
     ["base64 behind two characters", btoa(`xx${issued}`)],
     ["base64url", Buffer.from(issued).toString("base64url")],
-    ["base64 broken into lines", btoa(issued.repeat(4)).replaceAll(/.{76}/g, "$&\r\n")],
+    ["base64 broken into short lines", btoa(issued).replaceAll(/.{16}/g, "$&\r\n")],
     ["base64 in a query", `?state=${encodeURIComponent(btoa(`~~~???${issued}`))}`],
     ["percent-encoding of every byte, in small letters", Buffer.from(issued).toString("hex").replaceAll(/../g, "%$&")],
     ["percent-encoding that leaves signs of a URL alone", encodeURI(issued)],
-    ["percent-encoding of percent-encoding", encodeURIComponent(encodeURIComponent(issued))],
+    ["percent-encoding done four times", [1, 2, 3, 4].reduce((text) => encodeURIComponent(text), signs)],
     ["hexadecimal", Buffer.from(issued).toString("hex")],
     ["hexadecimal in capitals", Buffer.from(issued).toString("hex").toUpperCase()],
     ["hexadecimal with spaces", Buffer.from(issued).toString("hex").replaceAll(/../g, "$& ")],
     ["bytes", Buffer.from(`before ${issued} after`)],
     ["bytes of a view into a larger buffer", new Uint8Array(Buffer.from(`x${issued}`)).subarray(1)],
-    ["a buffer", new Uint8Array(Buffer.from(issued)).buffer],
+    ["a buffer", new Uint8Array(Buffer.from(`${"x".repeat(100)}${issued}`)).buffer],
     ["bytes inside an object", { deep: [Buffer.from(`${"x".repeat(100)}${issued}`)] }],
     ["an array of bytes inside an object", { deep: new Uint8Array(Buffer.from(issued)) }],
     ["bytes that are no text", Buffer.concat([Buffer.from([0, 0xff, 0xc0]), Buffer.from(issued), Buffer.from([0x80])])],
     ["a base64 text among bytes", Buffer.from(`\0\x01${btoa(issued)}\0`)],
     ["JSON that escapes every sign", `"${issued.replaceAll(/[^A-Za-z0-9]/g, (sign) => unicode(sign))}"`],
-    ["JSON inside JSON, signs included", JSON.stringify(JSON.stringify(JSON.stringify(`"${issued}"`)))],
+    ["JSON inside JSON inside JSON", [1, 2, 3].reduce((text) => JSON.stringify(text), signs)],
     ["JSON", JSON.stringify({ issued })],
     ["JSON inside JSON", JSON.stringify({ inner: JSON.stringify({ credential }) })],
     ["its first half only", issued.slice(0, 28)],
@@ -188,6 +190,7 @@ describe("a finding", () => {
     assert.deepStrictEqual(alone(JSON.stringify(JSON.stringify(issued.slice(-20)))), ["escaped"])
     assert.deepStrictEqual(found(Buffer.from(issued)), [{ where: "error by its bytes", form: "raw" }])
     assert.deepStrictEqual(alone(btoa(issued)), ["base64"])
+    assert.deepStrictEqual(alone(`${btoa(issued)} ${issued}`), ["raw"])
     const signs = "~~~???>>>~~~???>>>~~~???>>>"
     const url = scan([["error", Buffer.from(signs).toString("base64url")]], [signs])
     assert.include(

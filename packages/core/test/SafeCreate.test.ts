@@ -265,6 +265,21 @@ describe("closing a store", () => {
     })
   )
 
+  it.effect("looks at once for what it would otherwise look for later", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make({ visibility: "20 seconds", settle: 0 })
+      const scope = yield* Scope.make()
+      const store = yield* Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), scope)
+      backend.next("hangsCommitted")
+      const fiber = yield* Effect.forkChild(store.create({ name: "ci" }))
+      yield* until(() => backend.counts.create === 1)
+      yield* pass(21)
+      yield* Fiber.interrupt(fiber)
+      yield* passing(Scope.close(scope, Exit.void))
+      assert.deepStrictEqual(backend.live(), [])
+    })
+  )
+
   it.effect("waits also where an interruption closes it", () =>
     Effect.gen(function* () {
       const backend = MarkerBackend.make({ visibility: "5 seconds", settle: 0 })

@@ -28,11 +28,14 @@ type MakeDriver = Effect.Effect<Driver, ConfigurationError, Scope.Scope>
 /** One backend while a situation lasts. */
 export interface World {
   readonly emulator?: AnyEmulator
+  readonly baseUrl?: string
   /** The driver as an application makes it, with other options where a situation asks for them. */
   readonly driver: (changes?: Changes) => MakeDriver
   /** Makes every token on the way worthless, so that the next call needs a new one. */
   readonly forgetTokens?: () => void
   readonly owner?: string
+  /** Secrets of several words that the server is sent. */
+  readonly sent?: ReadonlyArray<string>
   /** What a test can get hold of besides: options, request logs. */
   readonly values: () => Records
 }
@@ -55,7 +58,7 @@ const serve = Effect.fnUntraced(function* (emulator: AnyEmulator, canaries: Cana
   const { url } = yield* FetchServer.serve({
     fetch: async (request) => {
       const response = await emulator.fetch(request)
-      if (response.body === null) return response
+      if (!response.ok || response.body === null) return response
       const [first, second] = response.body.tee()
       void new Response(second).text().then(canaries.collect, () => undefined)
       return new Response(first, response)
@@ -70,6 +73,7 @@ const overHttp = <Options extends object>(
   emulator: AnyEmulator
 ) => ({
   emulator,
+  baseUrl: options.baseUrl,
   driver: (changes: Changes = {}) => make({ ...options, ...changes }),
   values: (): Records => [
     ["options", options],
@@ -164,7 +168,11 @@ const occam = (login: "a key" | "a password"): Backend => {
       const user = { email: username, password: given.occamPassword, keys: [given.occamKey] }
       const emulator = OccamEmulator.make({ users: [user] })
       const baseUrl = yield* serve(emulator, canaries)
-      return { ...overHttp(Occam.make, { ...options, baseUrl }, emulator), forgetTokens: emulator.rotateSigningKey }
+      return {
+        ...overHttp(Occam.make, { ...options, baseUrl }, emulator),
+        forgetTokens: emulator.rotateSigningKey,
+        sent: login === "a key" ? [] : [given.occamPassword]
+      }
     }),
     unbootable: [
       ...unbootableHttp((changes) => Occam.make({ ...options, ...changes }), given.occamKey),

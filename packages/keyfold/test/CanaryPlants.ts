@@ -23,8 +23,8 @@ export const redacted = (text: string): Redacted.Redacted<string> => Redacted.ma
 
 /** What the emulators hand out, by the shapes of their secrets and tokens. */
 const drawn: ReadonlyArray<RegExp> = [
-  /[A-Za-z0-9]{10}\.[A-Za-z0-9]{53}\b/g,
-  /[A-Za-z0-9]{107}=/g,
+  /\b[A-Za-z0-9]{10}\.[A-Za-z0-9]{53}\b/g,
+  /\b[A-Za-z0-9]{107}=/g,
   /sk-occam-[0-9a-f]{32}/g,
   /(?<="(?:access_token|refresh_token)":")[^"]+/g
 ]
@@ -36,12 +36,18 @@ export interface Canaries {
   readonly collect: (text: string) => void
   readonly all: () => ReadonlyArray<string>
   readonly count: () => number
-  /** What a careless server or proxy repeats: every secret known by now, in every form. */
-  readonly echo: () => string
+  /**
+   * What a careless server or proxy repeats: credentials and what else it has seen, in every form. Secrets of several
+   * words are among them only where they are `sent`; nobody could tell another one from a sentence.
+   */
+  readonly echo: (sent?: ReadonlyArray<string>) => string
 }
+
+const echoed = [given.whylabsSystem, given.whylabsCaller, given.arthurMaster, given.occamKey, given.presented]
 
 export const makeCanaries = (): Canaries => {
   const known = new Set(Object.values(given))
+  const own = known.size
   return {
     add: (secret) => void known.add(secret),
     collect: (text) => {
@@ -49,11 +55,9 @@ export const makeCanaries = (): Canaries => {
     },
     all: () => [...known],
     count: () => known.size,
-    echo: () =>
-      [...known]
-        // The newest are the ones at stake, and a server's answer is read to a thousand characters only.
-        .slice(-3)
-        .concat(Object.values(given).slice(0, 5))
+    echo: (sent = []) =>
+      // The newest come first: of a server's answer no more than a thousand characters are read.
+      [...sent, ...[...known].slice(own).slice(-3), ...echoed]
         .flatMap((secret) => [
           secret,
           encodeURIComponent(secret),

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
@@ -24,8 +25,6 @@ import { given, redacted, type Canaries } from "./CanaryPlants.ts"
 import { isTarget, makeSinks } from "./CanarySinks.ts"
 import { isSound, success, type Situation } from "./CanarySituations.ts"
 
-let last: Records = []
-export const debug = () => last
 export interface Setting {
   readonly backend: Backend
   readonly situation: Situation
@@ -33,16 +32,16 @@ export interface Setting {
   readonly transport: "ky" | "undici"
   readonly collector: Collector
   readonly folder: string
-  /** In place of all operations there are. */
-  readonly operations?: ReadonlyArray<Operation>
+  /** Done at the end, besides all operations there are. */
+  readonly also?: ReadonlyArray<Operation>
   readonly store?: string
 }
 
 export interface Outcome {
   readonly findings: ReadonlyArray<Finding>
   readonly exits: ReadonlyMap<string, Exit.Exit<unknown, unknown>>
-  /** Where it was looked, each with the title of the situation before it. */
-  readonly wheres: ReadonlyArray<string>
+  /** Everything that was looked at, each with the title of the situation before it. */
+  readonly records: Records
 }
 
 const impatient = Layer.succeed(RetryPolicy.RetryPolicy, {
@@ -59,7 +58,7 @@ const makeQuotingFetch = () => {
   const quoting: typeof fetch = (input, init) => {
     if (!isQuoting) return fetch(input, init)
     const request = new Request(input, init)
-    const all = `${request.url} ${JSON.stringify([...request.headers])} ${String(init?.body)}`
+    const all = `${request.url} ${JSON.stringify([...request.headers])} ${typeof init?.body === "string" ? init.body : ""}`
     return Promise.reject(new TypeError(all, { cause: Object.assign(new Error(all), { code: all, request, init }) }))
   }
   return { fetch: quoting, stop: () => void (isQuoting = false) }
@@ -142,7 +141,7 @@ const perform = Effect.fnUntraced(function* (
   const { folder, situation } = setting
   const { emulator } = world
   world.forgetTokens?.()
-  const undo = situation.intervene?.({ emulator, canaries, ...filesOf(folder) })
+  const undo = situation.intervene?.({ emulator, echo: canaries.echo(world.sent), ...filesOf(folder) })
   const effect = Effect.suspend(() => run(store, material))
   const { exit, records } = yield* watch(
     name,
@@ -173,7 +172,8 @@ const snapshots = Effect.fnUntraced(function* (
         ]),
     ...world.values(),
     ...(yield* metrics),
-    ...processes()
+    ["this process", { title: process.title, arguments: [...process.argv], environment: { ...process.env } }],
+    ...processes(process.pid)
   ]
   return records
 })
@@ -196,7 +196,7 @@ const operate = Effect.fnUntraced(function* (stage: Stage) {
   const sinks = makeSinks(folder, situation.brokenSinks === true)
   const isQuick = !isSound(situation) && situation.brokenSinks !== true
   const within = isQuick ? "60 millis" : "30 seconds"
-  for (const operation of setting.operations ?? operationsWith(sinks)) {
+  for (const operation of [...operationsWith(sinks), ...(setting.also ?? [])]) {
     yield* perform(stage, operation, store, { first, within, sinks, owner: world.owner })
   }
   book.add("at the end", yield* snapshots(stage, store, journal))
@@ -214,7 +214,9 @@ export const run = Effect.fnUntraced(function* (setting: Setting, canaries: Cana
   const { exit, records } = yield* watch("the whole situation", operate(stage)).pipe(
     Effect.provide(transport === "undici" && situation.quoting !== true ? UndiciTransport.layer : Layer.empty),
     Effect.provide(impatient),
-    Effect.provide(exporters(encoding, collector.url))
+    Effect.provide(exporters(encoding, collector.url)),
+    // The exporters read it too: metrics of another situation are none of this one's.
+    Effect.provideService(Metric.MetricRegistry, new Map())
   )
   stage.exits.set("the whole situation", exit)
   book.add("around", records)
@@ -224,11 +226,6 @@ export const run = Effect.fnUntraced(function* (setting: Setting, canaries: Cana
     collector.received.splice(0).map(([signal, body]) => [`OTLP ${signal} as ${encoding}`, body] as const)
   )
   const all = book.all()
-  last = all
-  const outcome: Outcome = {
-    findings: scan(all, canaries.all()),
-    exits: stage.exits,
-    wheres: all.map(([where]) => where)
-  }
+  const outcome: Outcome = { findings: scan(all, canaries.all()), exits: stage.exits, records: all }
   return outcome
 }, Effect.scoped)

@@ -16,20 +16,30 @@ export const witnessNames = ["cmdline", "environ"]
 const keeper = `
 umask 077
 cat > "$1"
-for part in ${witnessNames.join(" ")}; do cat "/proc/$$/$part" > "$2/$part"; done
+for part in ${witnessNames.join(" ")}; do cat "/proc/$$/$part" >> "$2/$part"; done
 `
 
 const fileNames = ["plain.key", "with-id.key", "with-id.key.id", ".env", "kept.key"]
 
+/** A program that is fed a secret, with its arguments. */
+export const keeperCommand = (
+  folder: string,
+  ...more: ReadonlyArray<string>
+): readonly [string, ...ReadonlyArray<string>] => [
+  ...(["/bin/sh", "-c", keeper, "keeper"] as const),
+  join(folder, targets, "kept.key"),
+  join(folder, witnesses),
+  ...more
+]
+
 const sound = (folder: string): ReadonlyArray<Sink> => {
   const at = { folder: join(folder, targets) }
-  const kept = join(folder, targets, "kept.key")
   return [
     SecretSink.callback("a callback", () => Effect.void),
     SecretSink.file("plain.key", at),
     SecretSink.file("with-id.key", { ...at, keyId: true }),
     SecretSink.environmentFile(".env", "API_KEY", at),
-    SecretSink.standardInput(["/bin/sh", "-c", keeper, "keeper", kept, join(folder, witnesses)], at)
+    SecretSink.standardInput(keeperCommand(folder), at)
   ]
 }
 
@@ -93,3 +103,9 @@ export const targetProblems = (folder: string, canaries: ReadonlyArray<string>):
       ...(secrets === (name.endsWith(".id") ? 0 : 1) ? [] : [`${name} holds ${secrets} secrets`])
     ]
   })
+
+/** The files that sound sinks write, as far as they are not there. */
+export const missingTargets = (folder: string): ReadonlyArray<string> => {
+  const there = readdirSync(join(folder, targets))
+  return fileNames.filter((name) => !there.includes(name))
+}

@@ -3,12 +3,13 @@ import * as Duration from "effect/Duration"
 import type { LogLevel } from "effect/LogLevel"
 import { DatabaseSync } from "node:sqlite"
 import type { AnyEmulator, Changes } from "./CanaryBackends.ts"
-import { given, type Canaries } from "./CanaryPlants.ts"
+import { given } from "./CanaryPlants.ts"
 
 /** What a situation may touch. */
 export interface Scene {
   readonly emulator: AnyEmulator | undefined
-  readonly canaries: Canaries
+  /** What a careless server repeats by now. */
+  readonly echo: string
   /** The file of the SQL store and that of the journal. */
   readonly keys: string
   readonly journal: string
@@ -52,8 +53,8 @@ const times = { count: 8 }
 const answering = (name: string, status: number, contentType: string, body: (echo: string) => string): Situation => ({
   name,
   journal: "memory",
-  intervene: ({ canaries, emulator }) =>
-    emulator?.failNext({ status, contentType, body: body(canaries.echo()), headers: echoedHeaders }, times)
+  intervene: ({ echo, emulator }) =>
+    emulator?.failNext({ status, contentType, body: body(echo), headers: echoedHeaders }, times)
 })
 
 const json = (echo: string) => {
@@ -81,8 +82,8 @@ const answers: ReadonlyArray<Situation> = [
   {
     name: "a redirect",
     journal: "memory",
-    intervene: ({ canaries, emulator }) =>
-      emulator?.failNext({ status: 307, headers: { location: `/?key=${encodeURIComponent(canaries.echo())}` } }, times)
+    intervene: ({ echo, emulator }) =>
+      emulator?.failNext({ status: 307, headers: { location: `/?key=${encodeURIComponent(echo)}` } }, times)
   }
 ]
 
@@ -91,23 +92,27 @@ const soon = { timeout: Duration.millis(40) }
 const connections: ReadonlyArray<Situation> = [
   { name: "a lost answer", intervene: ({ emulator }) => emulator?.loseNextResponse(times) },
   { name: "an answer cut off", journal: "memory", intervene: ({ emulator }) => emulator?.cutNext(times) },
-  { name: "truncated JSON", intervene: ({ emulator }) => emulator?.garbleNext("truncated", times) },
+  { name: "truncated JSON", journal: "memory", intervene: ({ emulator }) => emulator?.garbleNext("truncated", times) },
   {
     name: "a page in place of JSON",
     journal: "memory",
     intervene: ({ emulator }) => emulator?.garbleNext("html", times)
   },
   { name: "an empty answer", journal: "memory", intervene: ({ emulator }) => emulator?.garbleNext("empty", times) },
-  { name: "a request carried out late", intervene: ({ emulator }) => emulator?.abandonNext(5, times) },
-  { name: "silence", changes: soon, intervene: ({ emulator }) => emulator?.hangNext({ count: 2 }) },
+  {
+    name: "a request carried out late",
+    journal: "memory",
+    intervene: ({ emulator }) => emulator?.abandonNext(5, times)
+  },
+  { name: "silence", journal: "memory", changes: soon, intervene: ({ emulator }) => emulator?.hangNext({ count: 2 }) },
   {
     name: "silence after the head",
     journal: "memory",
     changes: soon,
     intervene: ({ emulator }) => emulator?.trickleNext(120, times)
   },
-  { name: "a refused connection", isUnreachable: true },
-  { name: "a fetch that quotes the request", quoting: true }
+  { name: "a refused connection", journal: "memory", isUnreachable: true },
+  { name: "a fetch that quotes the request", journal: "memory", quoting: true }
 ]
 
 /** Holds a lock that the store or the journal waits for until it gives up. */
@@ -146,10 +151,9 @@ const journal = ({ journal }: Scene) => journal
 const successes: ReadonlyArray<Situation> = [
   success,
   { name: "success with the other exporter" },
-  { name: "success with a journal in memory", journal: "memory" },
   { name: "success without a journal", journal: "none" },
-  { name: "broken sinks", brokenSinks: true },
-  { name: "interruption", interrupted: true, changes: { timeout: Duration.millis(300) } }
+  { name: "broken sinks", brokenSinks: true, journal: "memory" },
+  { name: "interruption", interrupted: true, changes: { timeout: Duration.millis(120) } }
 ]
 
 const brokenJournals: ReadonlyArray<Situation> = [
@@ -175,8 +179,14 @@ const failureAtLevels = levels.map((level): Situation => ({
 
 /** The failures in which the dialects of one backend, or its kinds of login, can differ. */
 const differing = new Set([
-  ...["401 as JSON", "404 as JSON", "500 as JSON", "200 of another shape", "a lost answer", "an answer cut off"],
-  ...["a refused connection", "a fetch that quotes the request"]
+  "401 as JSON",
+  "404 as JSON",
+  "500 as JSON",
+  "200 of another shape",
+  "a lost answer",
+  "an answer cut off",
+  "a refused connection",
+  "a fetch that quotes the request"
 ])
 
 /**

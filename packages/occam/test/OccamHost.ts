@@ -8,6 +8,7 @@ import { Fetch } from "@keyfold/http/Fetch"
 import * as Occam from "@keyfold/occam/Occam"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -31,6 +32,25 @@ export const unknownId = "8c1f4b7e-2d93-4a06-b5e8-71f0c39a6d24"
 
 export const ref = (id: string): KeyRef => ({ id: KeyId.make(id) })
 
+const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+
+// Web Crypto works in the order it was asked: a digest of our own is done after those of a store.
+const digested = Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(1)))
+
+/** Lets work that does not wait for a clock finish. */
+export const settle = Effect.gen(function* () {
+  for (let turns = 0; turns < 20; turns++) yield* turns % 4 === 0 ? Effect.andThen(digested, turn) : turn
+})
+
+const passing = (step: Duration.Input, times: number) =>
+  Effect.repeat(Effect.andThen(settle, TestClock.adjust(step)), { times })
+
+/**
+ * Lets time pass as a store closes: two minutes before, after which it has nothing left to look for, and the ten seconds
+ * that closing waits where it cannot look.
+ */
+const closing = Effect.andThen(passing("15 seconds", 8), Effect.forkDetach(passing("5 seconds", 4)))
+
 /** Builds the store of some options over a `fetch` of the test's choice. */
 export const storeOver = (
   fetch: typeof globalThis.fetch,
@@ -39,7 +59,8 @@ export const storeOver = (
   Occam.layer(options).pipe(
     Layer.provide(Layer.succeed(Fetch, fetch)),
     Layer.build,
-    Effect.map(Context.get(KeyStore.KeyStore))
+    Effect.map(Context.get(KeyStore.KeyStore)),
+    Effect.tap(() => Effect.addFinalizer(() => closing))
   )
 
 /** Makes an emulator on the test's clock with one user, and the stores of both logins on it. */
@@ -77,16 +98,6 @@ export const created = (emulator: Emulators.OccamEmulator) =>
 /** The keys of a listing, as an array. */
 export const listed = (store: Store) => Stream.runCollect(store.list())
 
-const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-
-// Web Crypto works in the order it was asked: a digest of our own is done after those of a store.
-const digested = Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(1)))
-
-/** Lets work that does not wait for a clock finish. */
-export const settle = Effect.gen(function* () {
-  for (let turns = 0; turns < 20; turns++) yield* turns % 4 === 0 ? Effect.andThen(digested, turn) : turn
-})
-
 /** Runs an effect while moving the test's clock, and the emulator's with it, whenever it waits for time. */
 export const advancing = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>, milliseconds = 50) {
   const fiber = yield* Effect.forkChild(effect)
@@ -98,10 +109,8 @@ export const advancing = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Ef
   return yield* Fiber.join(fiber)
 })
 
-/**
- * Runs a test in which creates end unsettled: what they left is cleared while time passes, also as the store closes.
- */
-export const toTheEnd = <A, E, R>(test: Effect.Effect<A, E, R>) => advancing(Effect.scoped(test), 1000)
+/** Runs a test that waits for seconds and minutes. */
+export const toTheEnd = <A, E, R>(test: Effect.Effect<A, E, R>) => advancing(test, 1000)
 
 /** Each operation that sends something, in one call. */
 export const operations: ReadonlyArray<readonly [string, (store: Store) => Effect.Effect<unknown, KeyStoreError>]> = [

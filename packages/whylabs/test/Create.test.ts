@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as KeyStore from "@keyfold/core/KeyStore"
+import * as Label from "@keyfold/core/Label"
+import { OperationId } from "@keyfold/core/OperationId"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -25,7 +27,7 @@ describe("create on v0", () => {
           ["expiration_time", String(start + 3_600_000)],
           ["scopes", ":user"],
           ["scopes", ":write_data"],
-          ["alias", "nightly-batch"]
+          ["alias", "nightly-batch <mark>"]
         ]
       })
       const headers = new Map(request.headers)
@@ -62,11 +64,25 @@ describe("create on v0", () => {
     })
   )
 
+  it.effect("writes the name and a mark of the store's own into the alias", () =>
+    Effect.gen(function* () {
+      const { emulator, v0 } = yield* songbird()
+      const labelSecret = Redacted.make("a secret for labels")
+      const operationId = OperationId.make("nightly-2026-03-14")
+      yield* (yield* v0({ labelSecret })).create({ name: "nightly-batch" }, { operationId })
+      const codec = yield* Label.make({ secret: labelSecret, backend: "whylabs", tenant: undefined })
+      const alias = emulator.keys().at(-1)?.label ?? ""
+      const { nonce = "", operation } = (yield* codec.trusted(alias)) ?? {}
+      assert.strictEqual(operation, yield* codec.fingerprint(operationId))
+      assert.strictEqual(alias, yield* codec.write("nightly-batch", operationId, nonce))
+    })
+  )
+
   it.effect("leaves unset parameters out and sends the default scope explicitly", () =>
     Effect.gen(function* () {
       const { emulator, v0 } = yield* songbird()
       const issued = yield* (yield* v0()).create({})
-      assert.deepStrictEqual(lines(emulator), [`POST ${keysPath}?user_id=${owner}&scopes=:user`])
+      assert.deepStrictEqual(lines(emulator), [`POST ${keysPath}?user_id=${owner}&scopes=:user&alias=<mark>`])
       assert.notProperty(issued.key, "name")
       assert.notProperty(issued.key, "expiresAt")
       assert.deepStrictEqual(issued.key.scopes, [":user"])
@@ -81,8 +97,8 @@ describe("create on v0", () => {
       yield* store.create({})
       assert.deepStrictEqual(powerless.key.scopes, [])
       assert.deepStrictEqual(lines(emulator), [
-        `POST ${keysPath}?user_id=bot`,
-        `POST ${keysPath}?user_id=bot&scopes=:write_data&scopes=:read_resource`
+        `POST ${keysPath}?user_id=bot&alias=<mark>`,
+        `POST ${keysPath}?user_id=bot&scopes=:write_data&scopes=:read_resource&alias=<mark>`
       ])
     })
   )
@@ -92,7 +108,9 @@ describe("create on v0", () => {
       const { emulator, v0 } = yield* songbird()
       const store = yield* v0({ scopeMap: { write: [":write_data", ":user"], user: [":user"] } })
       const issued = yield* store.create({ scopes: ["write", "user"] })
-      assert.deepStrictEqual(lines(emulator), [`POST ${keysPath}?user_id=${owner}&scopes=:write_data&scopes=:user`])
+      assert.deepStrictEqual(lines(emulator), [
+        `POST ${keysPath}?user_id=${owner}&scopes=:write_data&scopes=:user&alias=<mark>`
+      ])
       assert.sameMembers([...issued.key.scopes], ["write", "user"])
     })
   )
@@ -112,7 +130,9 @@ describe("create on v0", () => {
         const store = yield* v0()
         const issued = yield* store.create({ name })
         assert.strictEqual(issued.key.name, name)
-        assert.strictEqual(emulator.keys().at(-1)?.label, name)
+        const { mark, name: written } = Label.read(emulator.keys().at(-1)?.label ?? "")
+        assert.isDefined(mark)
+        assert.strictEqual(written, name)
         assert.strictEqual((yield* store.get(issued.key)).name, name)
       })
     )

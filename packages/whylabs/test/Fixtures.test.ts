@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { readdirSync, readFileSync } from "node:fs"
 import { inspect } from "node:util"
-import { advancing, baseUrl, listed, organization, owner, ref, start, storeOver, type Store } from "./Songbird.ts"
+import { toTheEnd, baseUrl, listed, organization, owner, ref, start, storeOver, type Store } from "./Songbird.ts"
 
 interface Fixture {
   readonly status: number
@@ -94,7 +94,7 @@ const fails = (
 ) =>
   it.effect(name, () =>
     Effect.gen(function* () {
-      const error = yield* advancing(Effect.flip(run(yield* dialect(name))))
+      const error = yield* toTheEnd(Effect.flip(run(yield* dialect(name))))
       assert.strictEqual(error.reason._tag, tag)
       if (field !== undefined) {
         assert.strictEqual(error.reason._tag === "InvalidRequest" ? error.reason.field : undefined, field)

@@ -1,87 +1,113 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import { OperationId } from "@keyfold/core/OperationId"
 import type { WhyLabsEmulator } from "@keyfold/emulators/WhyLabs"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { inspect } from "node:util"
-import { advancing, keysPath, lines, listed, organization, owner, settle, songbird, start } from "./Songbird.ts"
+import { advancing, keysPath, lines, listed, organization, owner, songbird, start, toTheEnd } from "./Songbird.ts"
 
 const operationId = OperationId.make("nightly-2026-03-14")
 
 const created = (emulator: WhyLabsEmulator) => emulator.keys().filter(({ origin }) => origin === "created")
 
-/** A create whose answer is lost: what happened, and how many keys the server holds then. */
-const unknownOutcome = (
-  title: string,
-  intervene: (emulator: WhyLabsEmulator) => void,
-  keys: 0 | 1,
-  check: (error: KeyStoreError) => void = () => {}
-) =>
+/** What the client and the server saw of a create whose first answer is lost: one key, and none that nobody holds. */
+const clearedAway = (title: string, intervene: (emulator: WhyLabsEmulator) => void, first: "made" | "notMade") =>
   it.effect(title, () =>
-    Effect.gen(function* () {
-      const { emulator, v0 } = yield* songbird()
-      const store = yield* v0()
-      intervene(emulator)
-      const error = yield* advancing(Effect.flip(store.create({ name: "one" }, { operationId })), 500)
-      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
-      assert.strictEqual(error.operationId, operationId)
-      assert.include(error.message, operationId)
-      assert.isFalse(error.isRetryable)
-      assert.strictEqual(error.attempts, 1)
-      assert.strictEqual(emulator.requests.count("create"), 1)
-      assert.lengthOf(created(emulator), keys)
-      check(error)
-    })
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, v0 } = yield* songbird()
+        const store = yield* v0()
+        intervene(emulator)
+        const { key } = yield* store.create({ name: "one" }, { operationId })
+        const keys = created(emulator)
+        const stray = keys.filter(({ id }) => id !== key.id)
+        assert.deepStrictEqual(
+          stray.map(({ revoked }) => revoked),
+          first === "made" ? [true] : []
+        )
+        const post = `POST ${keysPath}?user_id=${owner}&scopes=:user&alias=one <mark>`
+        assert.deepStrictEqual(lines(emulator), [
+          post,
+          `GET ${keysPath}`,
+          ...stray.map(({ id }) => `DELETE ${keysPath}?user_id=${owner}&key_id=${id}`),
+          post
+        ])
+        assert.isFalse(keys.at(-1)?.revoked)
+        const [gaveUp = 0, looked = 0] = emulator.requests.all.map(({ time }) => time)
+        assert.isAtLeast(looked - gaveUp, 12_000, "a list that is younger may not show the key yet")
+      })
+    )
   )
 
-describe("create with a lost answer is OutcomeUnknown after exactly one POST", () => {
-  unknownOutcome("the connection is reset after the server committed", (emulator) => emulator.loseNextResponse(), 1)
-  unknownOutcome(
+describe("create with a lost answer clears away what it may have made, and makes one key", () => {
+  clearedAway("the connection is reset after the server committed", (emulator) => emulator.loseNextResponse(), "made")
+  clearedAway(
     "the connection is reset before the server acted",
     (emulator) => emulator.failNext({ network: "reset" }),
-    0
+    "notMade"
   )
-  unknownOutcome(
-    "no answer comes within the attempt's 10 seconds",
-    (emulator) => emulator.hangNext(),
-    1,
-    (error) => assert.include(error.reason.message, "10s")
-  )
+  clearedAway("no answer comes within the attempt's 10 seconds", (emulator) => emulator.hangNext(), "made")
+  clearedAway("the answer breaks off in its body", (emulator) => emulator.cutNext(), "made")
   for (const garbling of ["truncated", "html", "empty", "text"] as const) {
-    unknownOutcome(`the 200 has a ${garbling} body`, (emulator) => emulator.garbleNext(garbling), 1)
+    clearedAway(`the 200 has a ${garbling} body`, (emulator) => emulator.garbleNext(garbling), "made")
   }
   for (const status of [408, 500, 502, 503, 504]) {
-    unknownOutcome(
+    clearedAway(
       `a proxy answers ${status} with HTML after the server committed`,
       (emulator) =>
         emulator.answerNext(async ({ proceed }) => {
           await proceed()
           return new Response("<html><body>Bad gateway</body></html>", { status })
         }),
-      1,
-      (error) => assert.include(error.reason.message, String(status))
+      "made"
     )
   }
+})
+
+describe("create whose every answer is lost", () => {
+  it.effect("is OutcomeUnknown once no time is left to look and try again, and no key of it is left", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, v0 } = yield* songbird()
+        const store = yield* v0()
+        emulator.loseNextResponse({ operation: "create", count: 4 })
+        const error = yield* Effect.flip(store.create({ name: "one" }, { operationId }))
+        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+        assert.strictEqual(error.operationId, operationId)
+        assert.include(error.message, operationId)
+        assert.isFalse(error.isRetryable)
+        assert.strictEqual(error.attempts, 3, "two waits of 12 seconds fit into 30")
+        yield* Effect.sleep("2 minutes")
+        assert.deepStrictEqual(
+          created(emulator).map(({ revoked }) => revoked),
+          [true, true, true]
+        )
+      })
+    )
+  )
 
   it.effect("the read-back fails with a 500 that holds the key's hash, and the error does not", () =>
-    Effect.gen(function* () {
-      const { emulator, v0 } = yield* songbird()
-      const store = yield* v0()
-      const hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-      emulator.answerNext(async ({ proceed }) => {
-        await proceed()
-        const message = `Internal Server Error: Couldn't look up key after creation using hash ${hash}`
-        const body = { _embedded: { errors: [{ message }] }, message: "Internal Server Error" }
-        return Response.json(body, { status: 500 })
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, v0 } = yield* songbird()
+        const store = yield* v0()
+        const hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+        emulator.answerNext(
+          async ({ proceed }) => {
+            await proceed()
+            const message = `Internal Server Error: Couldn't look up key after creation using hash ${hash}`
+            const body = { _embedded: { errors: [{ message }] }, message: "Internal Server Error" }
+            return Response.json(body, { status: 500 })
+          },
+          { operation: "create", count: 4 }
+        )
+        const error = yield* Effect.flip(store.create({}, { operationId }))
+        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+        assert.notInclude(inspect(error, { depth: Infinity, showHidden: true }), hash)
+        assert.notInclude(JSON.stringify(error), hash)
       })
-      const error = yield* Effect.flip(store.create({}, { operationId }))
-      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
-      assert.notInclude(inspect(error, { depth: Infinity, showHidden: true }), hash)
-      assert.notInclude(JSON.stringify(error), hash)
-      assert.lengthOf(created(emulator), 1)
-    })
+    )
   )
 })
 
@@ -127,31 +153,43 @@ describe("create that provably did nothing", () => {
   )
 })
 
-describe("the way back from a lost create", () => {
-  it.effect("the stray key is found by its alias and revoked", () =>
-    Effect.gen(function* () {
-      const { emulator, v0 } = yield* songbird()
-      const store = yield* v0()
-      emulator.loseNextResponse()
-      yield* Effect.flip(store.create({ name: "nightly tag-8f31" }))
-      const strays = (yield* listed(store)).filter(({ name }) => name === "nightly tag-8f31")
-      assert.lengthOf(strays, 1)
-      for (const stray of strays) yield* store.revoke(stray)
-      assert.isTrue(created(emulator)[0]?.revoked)
-    })
+describe("create that is given up", () => {
+  it.effect(
+    "within is shorter than a look takes: recover shows the key, which is revoked as soon as it must show",
+    () =>
+      toTheEnd(
+        Effect.gen(function* () {
+          const { emulator, v0 } = yield* songbird()
+          const store = yield* v0()
+          emulator.loseNextResponse()
+          const call = store.create({ name: "nightly" }, { operationId, within: "10 seconds" })
+          const error = yield* Effect.flip(call)
+          assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+          assert.strictEqual(error.attempts, 1)
+          const found = yield* store.recover(operationId)
+          assert.deepStrictEqual(found.kind === "candidates" ? found.keys.map(({ name }) => name) : found, ["nightly"])
+          assert.isFalse(created(emulator)[0]?.revoked)
+          yield* Effect.sleep("13 seconds")
+          assert.isTrue(created(emulator)[0]?.revoked)
+        })
+      )
   )
 
-  it.effect("an interrupted create aborts its request", () =>
-    Effect.gen(function* () {
-      const { emulator, v0 } = yield* songbird()
-      const store = yield* v0()
-      emulator.hangNext({ commit: false })
-      const fiber = yield* Effect.forkChild(store.create({}))
-      yield* settle
-      yield* Fiber.interrupt(fiber)
-      yield* settle
-      assert.strictEqual(emulator.requests.all[0]?.outcome, "aborted")
-    })
+  it.effect("an interrupted create aborts its request, and the key that was made is revoked", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { emulator, v0 } = yield* songbird()
+        const store = yield* v0()
+        emulator.hangNext()
+        const fiber = yield* Effect.forkChild(store.create({}))
+        yield* Effect.sleep("1 second")
+        yield* Fiber.interrupt(fiber)
+        yield* Effect.sleep("2 minutes")
+        assert.strictEqual(emulator.requests.all[0]?.outcome, "aborted")
+        assert.strictEqual(emulator.requests.count("create"), 1)
+        assert.isTrue(created(emulator)[0]?.revoked)
+      })
+    )
   )
 })
 

@@ -1,6 +1,8 @@
 /** The adapter over real sockets: both transports, the credential checked, connections that really break. */
 import { assert, describe, it } from "@effect/vitest"
+import type { CreateRequest } from "@keyfold/core/Driver"
 import * as KeyStore from "@keyfold/core/KeyStore"
+import { OperationId } from "@keyfold/core/OperationId"
 import * as RetryPolicy from "@keyfold/core/RetryPolicy"
 import * as Emulators from "@keyfold/emulators/WhyLabs"
 import * as FetchServer from "@keyfold/node/FetchServer"
@@ -17,6 +19,19 @@ import { createServer, type IncomingMessage } from "node:http"
 import { listed, organization, ref, type Options } from "./Songbird.ts"
 
 const identity = JSON.stringify({ AccessKeyId: "ASIA1", SecretAccessKey: "a/b+c=", SessionToken: "to:ken" })
+
+const request: CreateRequest = {
+  operationId: OperationId.make("nightly-2026-03-14"),
+  nonce: "AAAAAAAA",
+  supersedes: [],
+  name: "one",
+  label: "one kf1-of-some-attempt",
+  owner: "Ann Lee+1",
+  scopes: [":user", ":write_data"],
+  expiresAt: undefined,
+  tags: {},
+  provider: {}
+}
 
 /** An emulator on a loopback socket, with every kind of credential. */
 const served = Effect.gen(function* () {
@@ -44,7 +59,7 @@ const bare = (location?: string) =>
         const server = createServer((request, response) => {
           seen.push(request)
           if (location === undefined)
-            response.setHeader("set-cookie", "session=1; Path=/").end('{"items":[],"keyId":"x"}')
+            response.setHeader("set-cookie", "session=1; Path=/").end('{"items":[],"keyId":"x","key":"x.y"}')
           else response.writeHead(303, { location }).end()
         })
         server.listen(0, "127.0.0.1", () => {
@@ -142,18 +157,20 @@ for (const [transport, provided] of [
       })
     )
 
-    it.live("a create whose connection breaks after the commit is OutcomeUnknown after one POST", () =>
+    it.live("a create whose connection breaks after the commit is Network, and may have been sent", () =>
       Effect.gen(function* () {
         const { emulator, system, url } = yield* served
-        const store = yield* storeAt(url, system, v0)
+        const options = { baseUrl: url, apiKey: Redacted.make(system), organization }
+        const driver = yield* WhyLabs.make(options).pipe(Effect.provide(yield* Layer.build(provided)))
         emulator.loseNextResponse()
-        const error = yield* Effect.flip(store.create({ name: "one" }))
-        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
-        assert.match(error.operationId ?? "", /^op_/)
+        const error = yield* Effect.flip(driver.create(request))
+        assert.strictEqual(error.reason._tag, "Network")
+        assert.strictEqual(error.sent, "maybe")
         assert.strictEqual(emulator.requests.count("create"), 1)
-        assert.lengthOf(
-          emulator.keys().filter(({ origin }) => origin === "created"),
-          1
+        const made = emulator.keys().filter(({ origin }) => origin === "created")
+        assert.deepStrictEqual(
+          made.map(({ label }) => label),
+          [request.label]
         )
       })
     )
@@ -186,8 +203,10 @@ for (const [transport, provided] of [
     it.live("the raw request line repeats scopes, escapes signs and carries no null", () =>
       Effect.gen(function* () {
         const { seen, url } = yield* bare()
+        const options = { baseUrl: `${url}/prefix/`, apiKey: Redacted.make("credential"), organization }
+        const driver = yield* WhyLabs.make(options).pipe(Effect.provide(yield* Layer.build(provided)))
         const store = yield* storeAt(`${url}/prefix/`, "credential", v0)
-        yield* Effect.flip(store.create({ name: "a+b&c d", scopes: [":user", ":write_data"] }))
+        yield* driver.create({ ...request, label: "a+b&c d" })
         yield* listed(store)
         yield* store.revoke(ref("aaaaaaaaaa", "x+y z"))
         const path = `/prefix/v0/organizations/${organization}/api-key`

@@ -3,12 +3,14 @@ import { KeyId, type KeyRef } from "@keyfold/core/ApiKey"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
+import * as Label from "@keyfold/core/Label"
 import type { SeenRequest } from "@keyfold/emulators/Emulator"
 import * as Emulators from "@keyfold/emulators/WhyLabs"
 import { Fetch } from "@keyfold/http/Fetch"
 import * as WhyLabs from "@keyfold/whylabs/WhyLabs"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -36,6 +38,25 @@ export const ref = (id: string, owner?: string): KeyRef => ({
   ...(owner === undefined ? {} : { owner })
 })
 
+const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+
+// Web Crypto works in the order it was asked: a digest of our own is done after those of a store.
+const digested = Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(1)))
+
+/** Lets work that does not wait for a clock finish. */
+export const settle = Effect.gen(function* () {
+  for (let turns = 0; turns < 20; turns++) yield* turns % 4 === 0 ? Effect.andThen(digested, turn) : turn
+})
+
+const passing = (step: Duration.Input, times: number) =>
+  Effect.repeat(Effect.andThen(settle, TestClock.adjust(step)), { times })
+
+/**
+ * Lets time pass as a store closes: two minutes before, after which it has nothing left to look for, and the ten seconds
+ * that closing waits where it cannot look.
+ */
+const closing = Effect.andThen(passing("15 seconds", 8), Effect.forkDetach(passing("5 seconds", 4)))
+
 /** Builds the store of some options over a `fetch` of the test's choice. */
 export const storeOver = (
   fetch: typeof globalThis.fetch,
@@ -44,7 +65,8 @@ export const storeOver = (
   WhyLabs.layer(options).pipe(
     Layer.provide(Layer.succeed(Fetch, fetch)),
     Layer.build,
-    Effect.map(Context.get(KeyStore.KeyStore))
+    Effect.map(Context.get(KeyStore.KeyStore)),
+    Effect.tap(() => Effect.addFinalizer(() => closing))
   )
 
 /** Makes an emulator on the test's clock, and the stores of both dialects on it. */
@@ -88,28 +110,26 @@ export const songbird = Effect.fnUntraced(function* (options: Emulators.Options 
 
 export type Songbird = Effect.Success<ReturnType<typeof songbird>>
 
+/** A query whose alias shows `<mark>` for the mark, which is another in each attempt. */
+const readable = (query: SeenRequest["query"]): SeenRequest["query"] =>
+  query.map(([name, value]) => {
+    const { mark, name: alias } = Label.read(value)
+    if (name !== "alias" || mark === undefined) return [name, value]
+    return [name, alias === undefined ? "<mark>" : `${alias} <mark>`]
+  })
+
 /** What a request looked like on the wire: method, path, query in order. */
-export const wireOf = ({ method, path, query }: SeenRequest) => ({ method, path, query })
+export const wireOf = ({ method, path, query }: SeenRequest) => ({ method, path, query: readable(query) })
 
 /** Every request so far, as `METHOD path?name=value`, decoded. */
 export const lines = (emulator: Emulators.WhyLabsEmulator): ReadonlyArray<string> =>
-  emulator.requests.all.map(({ method, path, query }) => {
+  emulator.requests.all.map(wireOf).map(({ method, path, query }) => {
     const text = query.map(([name, value]) => `${name}=${value}`).join("&")
     return `${method} ${path}${text === "" ? "" : `?${text}`}`
   })
 
 /** The keys of a listing, as an array. */
 export const listed = (store: Store, filter?: Parameters<Store["list"]>[0]) => Stream.runCollect(store.list(filter))
-
-const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-
-// Web Crypto works in the order it was asked: a digest of our own is done after those of a store.
-const digested = Effect.promise(() => crypto.subtle.digest("SHA-256", new Uint8Array(1)))
-
-/** Lets work that does not wait for a clock finish. */
-export const settle = Effect.gen(function* () {
-  for (let turns = 0; turns < 20; turns++) yield* turns % 4 === 0 ? Effect.andThen(digested, turn) : turn
-})
 
 /** Runs an effect while moving the test's clock, and the emulator's with it, whenever it waits for time. */
 export const advancing = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>, milliseconds = 50) {
@@ -122,10 +142,8 @@ export const advancing = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Ef
   return yield* Fiber.join(fiber)
 })
 
-/**
- * Runs a test in which creates end unsettled: what they left is cleared while time passes, also as the store closes.
- */
-export const toTheEnd = <A, E, R>(test: Effect.Effect<A, E, R>) => advancing(Effect.scoped(test), 1000)
+/** Runs a test that waits for seconds and minutes. */
+export const toTheEnd = <A, E, R>(test: Effect.Effect<A, E, R>) => advancing(test, 1000)
 
 /** Each operation of v0 that sends something, in one call. */
 export const operations: ReadonlyArray<readonly [string, (store: Store) => Effect.Effect<unknown, KeyStoreError>]> = [

@@ -62,8 +62,9 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
       ["Revoke", "a lost answer is settled by the second request"],
       ["LostAnswers", "the connection is reset after the server committed"],
       ["LostAnswers", "a proxy answers ${status} with HTML after the server committed"],
-      ["LostAnswers", "the stray key is found by its alias and revoked"],
-      ["Socket", "a create whose connection breaks after the commit is OutcomeUnknown after one POST"]
+      ["LostAnswers", "is OutcomeUnknown once no time is left to look and try again, and no key of it is left"],
+      ["LostAnswers", "an interrupted create aborts its request, and the key that was made is revoked"],
+      ["Socket", "a create whose connection breaks after the commit is Network, and may have been sent"]
     ]
   ],
   [
@@ -175,7 +176,7 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
 ]
 
 // The functions that register tests in this folder; their first argument is the title.
-const registering = /\b(?:it|it\.effect|it\.live|refusal|refuses|refusedLocally|unknownOutcome|reads|fails)\(\s*/g
+const registering = /\b(?:it|it\.effect|it\.live|refusal|refuses|refusedLocally|clearedAway|reads|fails)\(\s*/g
 const literal = /^(["'`])((?:\\.|(?!\1)[^\\])*)\1/
 
 const titlesIn = (file: string): ReadonlyArray<string> => {
