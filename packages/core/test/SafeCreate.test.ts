@@ -164,6 +164,22 @@ describe("a create", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("does not revoke a key whose name somebody copied its mark to", () =>
+    Effect.gen(function* () {
+      const backend = MarkerBackend.make()
+      const store = yield* open(backend)
+      backend.next("lost")
+      const fiber = yield* Effect.forkChild(store.create({ name: "ci" }))
+      yield* until(() => backend.rows.length === 1)
+      const [lost] = backend.rows
+      const forged = backend.insert(`payroll${lost?.label.slice(2)}`)
+      assert.match(forged.label, /^payroll kf1-/)
+      const { key } = yield* passing(Fiber.join(fiber))
+      yield* pass(120)
+      assert.sameMembers([...backend.live()], [forged.id, key.id])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("keeps revoking until the backend does it", () =>
     Effect.gen(function* () {
       const backend = MarkerBackend.make()
