@@ -27,7 +27,7 @@ export interface SentRequest {
 }
 
 /**
- * A failure that keeps the backend from acting: an answer with a status, or no connection at all.
+ * A failure in place of the backend's own answer: an answer with a status, or no connection at all.
  *
  * `retryAfter` is in seconds. `refused` connections were never sent; a `reset` one may have been.
  *
@@ -49,8 +49,10 @@ export type Garbling = "truncated" | "html" | "empty" | "text"
 /**
  * The fake behind one store.
  *
- * - `fail`, `lose`, `hang`, `garble` apply to the next `count` requests (1 when omitted), in the order they were asked
- *   for. `fail` and `hang` keep the backend from acting; `lose` and `garble` let it act and spoil the answer.
+ * - `fail`, `lose`, `hang`, `garble`, `hold` apply to the next `count` requests (1 when omitted), in the order they were
+ *   asked for. `fail` and `hang` keep the backend from acting, unless `acts` is true; `lose` and `garble` let it act and
+ *   spoil the answer. `hold` breaks the connection and holds the request up.
+ * - `release` lets requests arrive that were held up, or that hang and did not act: late, whatever became of their clients.
  * - `recover` drops what was asked for and not used up.
  * - `busy` tells whether a request is on its way that will end by itself.
  * - `live` gives the ids of the keys this store created that are not revoked, without any lag.
@@ -63,10 +65,12 @@ export type Garbling = "truncated" | "html" | "empty" | "text"
 export interface Backend {
   readonly requests: () => ReadonlyArray<SentRequest>
   readonly busy: () => boolean
-  readonly fail: (failure: Failure, count?: number) => void
+  readonly fail: (failure: Failure, count?: number, acts?: boolean) => void
   readonly lose: (count?: number) => void
-  readonly hang: (count?: number) => void
+  readonly hang: (count?: number, acts?: boolean) => void
   readonly garble: (garbling: Garbling, count?: number) => void
+  readonly hold: (count?: number) => void
+  readonly release: Effect.Effect<void>
   readonly recover: () => void
   readonly live: Effect.Effect<ReadonlyArray<KeyId>>
   readonly addUnknown?: () => void
@@ -129,17 +133,45 @@ type Interventions = Pick<
   "failNext" | "loseNextResponse" | "garbleNext" | "answerNext" | "clearInterventions" | "keys"
 >
 
+type Deliver = () => Promise<unknown>
+
+/** What keeps requests from being answered: some hang, some are cut off; those that have not acted may still arrive. */
+const holding = (emulator: Interventions, tracker: tracking.Tracker): Pick<Backend, "hang" | "hold" | "release"> => {
+  const held: Array<Deliver> = []
+  return {
+    hang: (count = 1, acts = false) =>
+      emulator.answerNext(
+        async ({ proceed, request }) => {
+          if (acts) await proceed()
+          else held.push(proceed)
+          return tracker.hang(request.signal)
+        },
+        { count }
+      ),
+    hold: (count = 1) =>
+      emulator.answerNext(
+        ({ proceed }) => {
+          held.push(proceed)
+          throw tracking.brokenConnection("read ECONNRESET", "ECONNRESET")
+        },
+        { count }
+      ),
+    release: Effect.promise(async () => {
+      for (const deliver of held.splice(0)) await deliver()
+    })
+  }
+}
+
 const controls = (
   emulator: Interventions,
   tracker: tracking.Tracker
-): Pick<Backend, "fail" | "lose" | "hang" | "garble" | "recover" | "live" | "addUnknown"> => ({
-  fail: (failure, count = 1) => {
+): Pick<Backend, "fail" | "lose" | "garble" | "recover" | "live" | "addUnknown"> => ({
+  fail: (failure, count = 1, acts = false) => {
     // A server cannot refuse the connection it was reached by.
     if ("network" in failure && failure.network === "refused") tracker.refuse(count)
-    else emulator.failNext(emulatorFailure(failure), { count })
+    else emulator.failNext(emulatorFailure(failure), { count, commit: acts })
   },
   lose: (count = 1) => emulator.loseNextResponse({ count }),
-  hang: (count = 1) => emulator.answerNext(({ request }) => tracker.hang(request.signal), { count }),
   garble: (garbling, count = 1) => emulator.garbleNext(garbling, { count }),
   recover: () => {
     tracker.recover()
@@ -188,6 +220,7 @@ export const fromEmulator = <E extends Interventions & Pick<Emulator<never, Stor
       fetch: tracker.track(emulator.fetch),
       track: tracker.track,
       ...controls(emulator, tracker),
+      ...holding(emulator, tracker),
       ...(foreignKey === undefined ? {} : { foreignKey: Effect.suspend(() => foreignKey(emulator)) }),
       ...(use === undefined ? {} : { use: (issued: IssuedKey) => use(emulator, issued) })
     }

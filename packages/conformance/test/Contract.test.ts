@@ -9,8 +9,10 @@ import { mutants as behaviours } from "./mutants/behaviours.ts"
 import { mutants as declarations } from "./mutants/declarations.ts"
 import { mutants as guards } from "./mutants/guards.ts"
 import { mutants as listings } from "./mutants/listings.ts"
-import { late, modest, owned, slow, uncounting } from "./mutants/modest.ts"
+import { generous, late, marked, modest, owned, slow, uncounting } from "./mutants/modest.ts"
 import { subjectOf, whole } from "./mutants/mutant.ts"
+import { mutants as recovery } from "./mutants/recovery.ts"
+import { mutants as safeCreate } from "./mutants/safeCreate.ts"
 import { mutants as secrets } from "./mutants/secrets.ts"
 import { mutants as stores } from "./mutants/stores.ts"
 import { mutants as wires } from "./mutants/wires.ts"
@@ -55,7 +57,7 @@ describe("cases", () => {
     "all pass on every good driver that mutants are made from",
     () =>
       Effect.gen(function* () {
-        for (const base of [whole, modest, slow, uncounting, owned, late]) {
+        for (const base of [whole, modest, slow, uncounting, owned, late, marked, generous]) {
           assert.deepStrictEqual(yield* failing(subjectOf(base, (driver) => driver) as unknown as Subject), [])
         }
       }),
@@ -116,7 +118,18 @@ describe("omissions", () => {
 })
 
 describe("mutants", () => {
-  const all = [...answers, ...guards, ...listings, ...behaviours, ...declarations, ...secrets, ...stores, ...wires]
+  const all = [
+    ...answers,
+    ...guards,
+    ...listings,
+    ...behaviours,
+    ...declarations,
+    ...secrets,
+    ...stores,
+    ...wires,
+    ...safeCreate,
+    ...recovery
+  ]
 
   it("are at least twenty, each wrong in its own way", () => {
     assert.isAtLeast(all.length, 20)

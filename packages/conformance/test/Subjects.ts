@@ -134,8 +134,8 @@ const whylabsSamples: Contract.Samples = {
 }
 
 /** WhyLabs v0 on a free organization, so that its limit is reached. */
-export const whylabsV0 = (reach: Reach) => {
-  const options: WhyLabs.Options = { apiKey: Redacted.make(system), organization, keyLimit }
+export const whylabsV0 = (reach: Reach, more: Partial<WhyLabs.Options> = {}) => {
+  const options: WhyLabs.Options = { apiKey: Redacted.make(system), organization, keyLimit, ...more }
   return {
     capabilities: WhyLabs.capabilities(options),
     samples: whylabsSamples,

@@ -140,8 +140,12 @@ describe("recover with a journal", () => {
       const backend = MarkerBackend.make()
       const journal = yield* Journal.memory
       const store = yield* open(backend.driver, journal)
-      yield* leave(backend, journal)
-      yield* pass(91)
+      const dead = yield* killedBefore(backend, journal, "delivered")
+      const kept: Array<string> = []
+      const sink = Sink.callback("a list", ({ key }) => Effect.sync(() => kept.push(key.id)))
+      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }).pipe(Sink.deliverTo(sink)))
+      yield* until(() => kept.length === 1)
+      yield* pass(120)
       yield* passing(store.recover(operation, { sink: sinkHolding("another") }))
       assert.deepStrictEqual(backend.live(), [])
     }).pipe(Effect.scoped)
@@ -293,6 +297,27 @@ describe("sweepOrphans", () => {
       const sweep = yield* passing(store.sweepOrphans({ sink: sinkHolding(kept[0]) }))
       assert.deepStrictEqual([sweep.delivered, sweep.orphans], [[operation], []])
       assert.deepStrictEqual(backend.live(), kept)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("keeps to its own tenant", () =>
+    Effect.gen(function* () {
+      const driver = MemoryDriver.make()
+      const journal = yield* Journal.memory
+      const dead = yield* Effect.provideService(
+        Scope.provide(KeyStore.make(driver, { tenant: "acme" }), yield* Scope.make()),
+        Journal.Journal,
+        { ...journal, delivered: () => Effect.never }
+      )
+      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
+      yield* pass(60)
+      const other = yield* open(driver, journal, { tenant: "globex" })
+      assert.deepStrictEqual((yield* passing(other.sweepOrphans())).orphans, [])
+      assert.deepStrictEqual(yield* passing(other.recover(operation)), { kind: "unknown" })
+      const own = yield* open(driver, journal, { tenant: "acme" })
+      assert.lengthOf(yield* Stream.runCollect(own.list()), 1)
+      assert.lengthOf((yield* passing(own.sweepOrphans())).orphans, 1)
+      assert.lengthOf(yield* Stream.runCollect(own.list()), 0)
     }).pipe(Effect.scoped)
   )
 

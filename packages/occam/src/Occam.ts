@@ -144,14 +144,12 @@ const makeDriver = (backend: HttpBackend.HttpBackend, options: Options): Driver 
   backend: "occam",
   capabilities: capabilities(options),
   defaultScopes: [],
-  create: (request) => {
-    // The name is required; a key without one is named after its operation, so that it can be found again.
-    const name = request.label ?? request.operationId
-    return Effect.map(
+  // The name is required. There always is a label: a key without a name has a mark.
+  create: ({ label: name = "" }) =>
+    Effect.map(
       backend.decode(VisibleApiKey, { method: "PUT", segments: collection, json: { name }, refine: nameTaken }),
       (created) => toIssuedKey(created, name)
-    )
-  },
+    ),
   list: {
     kind: "stream",
     open: () =>

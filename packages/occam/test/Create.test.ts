@@ -1,20 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { KeySpec } from "@keyfold/core/KeySpec"
+import * as Label from "@keyfold/core/Label"
 import { OperationId } from "@keyfold/core/OperationId"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { created, host, lines, listed, sent, start } from "./OccamHost.ts"
 
+const operationId = OperationId.make("nightly-2026-03-14")
+
 describe("create", () => {
-  it.effect("is one PUT to /keys/ with the name in a JSON body and nothing in the query", () =>
+  it.effect("is one PUT to /keys/ with the name and its mark in a JSON body and nothing in the query", () =>
     Effect.gen(function* () {
       const { byKey, emulator } = yield* host()
-      yield* (yield* byKey()).create({ name: "nightly-sync" })
+      const labelSecret = Redacted.make("a secret for labels")
+      yield* (yield* byKey({ labelSecret })).create({ name: "nightly-sync" }, { operationId })
       assert.deepStrictEqual(lines(emulator), ["GET /auth/access-token", "PUT /keys/"])
       const request = emulator.requests.all[1]
       assert.deepStrictEqual(request?.query, [])
-      assert.deepStrictEqual(JSON.parse(request?.body ?? ""), { name: "nightly-sync" })
+      const { name, ...more } = JSON.parse(request?.body ?? "")
+      const codec = yield* Label.make({ secret: labelSecret, backend: "occam", tenant: undefined })
+      const { nonce = "" } = (yield* codec.trusted(name)) ?? {}
+      assert.strictEqual(name, yield* codec.write("nightly-sync", operationId, nonce))
+      assert.deepStrictEqual(more, {})
       const headers = new Map(request?.headers)
       assert.strictEqual(headers.get("accept"), "application/json")
       assert.strictEqual(headers.get("content-type"), "application/json")
@@ -62,19 +70,16 @@ describe("create", () => {
     })
   )
 
-  it.effect("names a key without a name after its operation, generated or given", () =>
+  it.effect("gives a key without a name its mark alone, which is no name to anybody", () =>
     Effect.gen(function* () {
       const { byKey, emulator } = yield* host()
       const store = yield* byKey()
-      const generated = yield* store.create({})
-      const given = yield* store.create({}, { operationId: OperationId.make("nightly-2026-03-14") })
-      assert.match(generated.key.name ?? "", /^op_/)
-      assert.strictEqual(given.key.name, "nightly-2026-03-14")
-      assert.deepStrictEqual(
-        created(emulator).map(({ label }) => label),
-        [generated.key.name ?? "", "nightly-2026-03-14"]
-      )
-      assert.strictEqual((yield* store.get(given.key)).name, "nightly-2026-03-14")
+      const { key } = yield* store.create({})
+      assert.notProperty(key, "name")
+      const { mark, name } = Label.read(created(emulator)[0]?.label ?? "")
+      assert.isDefined(mark)
+      assert.isUndefined(name)
+      assert.notProperty(yield* store.get(key), "name")
     })
   )
 
@@ -85,7 +90,9 @@ describe("create", () => {
         const store = yield* byKey()
         const { key } = yield* store.create({ name })
         assert.strictEqual(key.name, name)
-        assert.strictEqual(created(emulator)[0]?.label, name)
+        const { mark, name: written } = Label.read(created(emulator)[0]?.label ?? "")
+        assert.isDefined(mark)
+        assert.strictEqual(written, name)
         assert.strictEqual((yield* store.get(key)).name, name)
       })
     )
@@ -102,15 +109,24 @@ describe("create", () => {
     })
   )
 
-  it.effect("says Conflict and speaks of the name where the server wants names unique", () =>
+  it.effect("makes two keys of one name also where the server wants names unique: their marks differ", () =>
     Effect.gen(function* () {
       const { byKey, emulator } = yield* host({ switches: { repeatedName: "conflict" } })
       const store = yield* byKey()
       yield* store.create({ name: "one" })
-      const error = yield* Effect.flip(store.create({ name: "one" }))
+      assert.strictEqual((yield* store.create({ name: "one" })).key.name, "one")
+      assert.lengthOf(created(emulator), 2)
+    })
+  )
+
+  it.effect("says Conflict and speaks of the name where the server says it", () =>
+    Effect.gen(function* () {
+      const { byKey, emulator } = yield* host()
+      emulator.failNext({ status: 409 }, { operation: "create" })
+      const error = yield* Effect.flip((yield* byKey()).create({ name: "one" }))
       assert.strictEqual(error.reason._tag, "Conflict")
       assert.include(error.message, "name")
-      assert.strictEqual(emulator.requests.count("create"), 2)
+      assert.strictEqual(emulator.requests.count("create"), 1)
     })
   )
 })

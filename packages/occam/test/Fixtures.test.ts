@@ -8,7 +8,7 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import { readdirSync, readFileSync } from "node:fs"
 import { inspect } from "node:util"
-import { advancing, baseUrl, email, listed, ref, start, storeOver, unknownId, type Store } from "./OccamHost.ts"
+import { toTheEnd, baseUrl, email, listed, ref, start, storeOver, unknownId, type Store } from "./OccamHost.ts"
 
 interface Fixture {
   readonly status: number
@@ -85,7 +85,7 @@ const assertFailure = (error: KeyStoreError, tag: string, field: string | undefi
 const fails = (name: string, run: Run<unknown>, tag: string, field?: string) =>
   it.effect(name, () =>
     Effect.gen(function* () {
-      assertFailure(yield* advancing(Effect.flip(run(yield* storeOf(name)))), tag, field)
+      assertFailure(yield* toTheEnd(Effect.flip(run(yield* storeOf(name)))), tag, field)
     })
   )
 

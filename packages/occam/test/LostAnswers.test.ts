@@ -4,71 +4,90 @@ import type { OccamEmulator } from "@keyfold/emulators/Occam"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { advancing, created, host, listed, sent, settle } from "./OccamHost.ts"
+import { advancing, created, host, listed, sent, toTheEnd } from "./OccamHost.ts"
 
 const operationId = OperationId.make("nightly-2026-03-14")
 const target = { operation: "create" }
 
-/** A create whose answer is lost: one PUT, and as many keys as the server made of it. */
-const unknownOutcome = (title: string, intervene: (emulator: OccamEmulator) => void, keys: 0 | 1, says = "") =>
+/** What the client and the server saw of a create whose first answer is lost: one key, and none that nobody holds. */
+const clearedAway = (title: string, intervene: (emulator: OccamEmulator) => void, first: "made" | "notMade") =>
   it.effect(title, () =>
-    Effect.gen(function* () {
-      const { byKey, emulator } = yield* host()
-      const store = yield* byKey()
-      intervene(emulator)
-      const error = yield* advancing(Effect.flip(store.create({ name: "one" }, { operationId })), 500)
-      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
-      assert.include(error.reason.message, says)
-      assert.strictEqual(error.operationId, operationId)
-      assert.include(error.message, operationId)
-      assert.isFalse(error.isRetryable)
-      assert.strictEqual(error.attempts, 1)
-      assert.deepStrictEqual(sent(emulator), ["exchange", "create"])
-      assert.lengthOf(created(emulator), keys)
-    })
+    toTheEnd(
+      Effect.gen(function* () {
+        const { byKey, emulator } = yield* host()
+        const store = yield* byKey()
+        intervene(emulator)
+        const { key } = yield* store.create({ name: "one" }, { operationId })
+        const keys = created(emulator)
+        const stray = keys.filter(({ id }) => id !== key.id)
+        assert.deepStrictEqual(
+          stray.map(({ revoked }) => revoked),
+          first === "made" ? [true] : []
+        )
+        assert.deepStrictEqual(sent(emulator), ["exchange", "create", "list", ...stray.map(() => "revoke"), "create"])
+        assert.isFalse(keys.at(-1)?.revoked)
+      })
+    )
   )
 
-describe("create with a lost answer is OutcomeUnknown after exactly one PUT", () => {
-  unknownOutcome(
+describe("create with a lost answer clears away what it may have made, and makes one key", () => {
+  clearedAway(
     "the connection is reset after the server committed",
     (emulator) => emulator.loseNextResponse(target),
-    1
+    "made"
   )
-  unknownOutcome(
+  clearedAway(
     "the connection is reset before it acted",
     (emulator) => emulator.failNext({ network: "reset" }, target),
-    0
+    "notMade"
   )
-  unknownOutcome(
-    "no answer comes within the attempt's 10 seconds",
-    (emulator) => emulator.hangNext(target),
-    1,
-    "within 10"
-  )
+  clearedAway("no answer comes within the attempt's 10 seconds", (emulator) => emulator.hangNext(target), "made")
+  clearedAway("the answer breaks off in its body", (emulator) => emulator.cutNext(target), "made")
   for (const garbling of ["truncated", "html", "empty", "text"] as const) {
-    unknownOutcome(`the 200 has a ${garbling} body`, (emulator) => emulator.garbleNext(garbling, target), 1)
+    clearedAway(`the 200 has a ${garbling} body`, (emulator) => emulator.garbleNext(garbling, target), "made")
   }
   for (const status of [408, 500, 502, 503, 504]) {
-    unknownOutcome(
+    clearedAway(
       `${status} in plain text after the server committed`,
       (emulator) =>
         emulator.answerNext(async ({ proceed }) => {
           await proceed()
           return new Response("Internal Server Error", { status })
         }, target),
-      1,
-      String(status)
+      "made"
     )
   }
-  unknownOutcome(
+  clearedAway(
     "the answer lacks the secret",
     (emulator) =>
       emulator.answerNext(async ({ proceed }) => {
         const { uuid } = (await (await proceed()).json()) as { readonly uuid: string }
         return Response.json({ uuid })
       }, target),
-    1,
-    "api_key"
+    "made"
+  )
+})
+
+describe("create whose every answer is lost", () => {
+  it.effect("is OutcomeUnknown once no time is left to look and try again, and no key of it is left", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { byKey, emulator } = yield* host()
+        const store = yield* byKey()
+        emulator.loseNextResponse({ ...target, count: 4 })
+        const error = yield* Effect.flip(store.create({ name: "one" }, { operationId }))
+        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+        assert.strictEqual(error.operationId, operationId)
+        assert.include(error.message, operationId)
+        assert.isFalse(error.isRetryable)
+        assert.strictEqual(error.attempts, 3, "two waits of 10 seconds fit into 30")
+        yield* Effect.sleep("2 minutes")
+        assert.deepStrictEqual(
+          created(emulator).map(({ revoked }) => revoked),
+          [true, true, true]
+        )
+      })
+    )
   )
 })
 
@@ -88,34 +107,45 @@ describe("create that provably did nothing", () => {
   )
 })
 
-describe("the way back from a lost create", () => {
-  it.effect("the stray key is found by its operation id, its name, and revoked", () =>
-    Effect.gen(function* () {
-      const { byKey, emulator } = yield* host()
-      const store = yield* byKey()
-      emulator.loseNextResponse(target)
-      const error = yield* Effect.flip(store.create({}))
-      const strays = (yield* listed(store)).filter(({ name }) => name === error.operationId)
-      assert.lengthOf(strays, 1)
-      for (const stray of strays) yield* store.revoke(stray)
-      assert.isTrue(created(emulator)[0]?.revoked)
-    })
+describe("create that is given up", () => {
+  it.effect(
+    "within is shorter than a look takes: recover shows the key, which is revoked as soon as it must show",
+    () =>
+      toTheEnd(
+        Effect.gen(function* () {
+          const { byKey, emulator } = yield* host()
+          const store = yield* byKey()
+          emulator.loseNextResponse(target)
+          const error = yield* Effect.flip(store.create({}, { operationId, within: "10 seconds" }))
+          assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+          assert.strictEqual(error.attempts, 1)
+          const found = yield* store.recover(operationId)
+          assert.lengthOf(found.kind === "candidates" ? found.keys : [], 1)
+          assert.isFalse(created(emulator)[0]?.revoked)
+          yield* Effect.sleep("15 seconds")
+          assert.isTrue(created(emulator)[0]?.revoked)
+        })
+      )
   )
 
-  it.effect("an interrupted create aborts its request", () =>
-    Effect.gen(function* () {
-      const { byKey, emulator } = yield* host()
-      const store = yield* byKey()
-      emulator.hangNext({ ...target, commit: false })
-      const fiber = yield* Effect.forkChild(store.create({}))
-      yield* settle
-      yield* Fiber.interrupt(fiber)
-      yield* settle
-      assert.deepStrictEqual(
-        emulator.requests.all.map(({ outcome }) => outcome),
-        ["answered", "aborted"]
-      )
-    })
+  it.effect("an interrupted create aborts its request, and the key that was made is revoked", () =>
+    toTheEnd(
+      Effect.gen(function* () {
+        const { byKey, emulator } = yield* host()
+        const store = yield* byKey()
+        emulator.hangNext(target)
+        const fiber = yield* Effect.forkChild(store.create({}))
+        yield* Effect.sleep("1 second")
+        yield* Fiber.interrupt(fiber)
+        yield* Effect.sleep("2 minutes")
+        assert.deepStrictEqual(
+          emulator.requests.all.slice(0, 2).map(({ outcome }) => outcome),
+          ["answered", "aborted"]
+        )
+        assert.strictEqual(emulator.requests.count("create"), 1)
+        assert.isTrue(created(emulator)[0]?.revoked)
+      })
+    )
   )
 })
 

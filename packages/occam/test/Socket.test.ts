@@ -1,7 +1,9 @@
 /** The adapter over real sockets: both transports, the credential checked, connections that really break. */
 import { assert, describe, it } from "@effect/vitest"
 import { recorder, scan } from "@keyfold/canary/Canary"
+import type { CreateRequest } from "@keyfold/core/Driver"
 import * as KeyStore from "@keyfold/core/KeyStore"
+import { OperationId } from "@keyfold/core/OperationId"
 import * as RetryPolicy from "@keyfold/core/RetryPolicy"
 import * as Emulators from "@keyfold/emulators/Occam"
 import * as FetchServer from "@keyfold/node/FetchServer"
@@ -64,6 +66,19 @@ const bare = (reply: Reply) =>
     }),
     ({ close }) => Effect.sync(close)
   )
+
+const request: CreateRequest = {
+  operationId: OperationId.make("nightly-2026-03-14"),
+  nonce: "AAAAAAAA",
+  supersedes: [],
+  name: "one",
+  label: "one kf1-of-some-attempt",
+  owner: undefined,
+  scopes: [],
+  expiresAt: undefined,
+  tags: {},
+  provider: {}
+}
 
 /** Answers as Occam would, with a cookie nobody should keep. */
 const friendly: Reply = ({ method, url = "" }, response) => {
@@ -170,17 +185,20 @@ for (const [transport, provided] of [
       })
     )
 
-    it.live("a create whose connection breaks after the commit is OutcomeUnknown after one PUT", () =>
+    it.live("a create whose connection breaks after the commit is Network, and may have been sent", () =>
       Effect.gen(function* () {
         const { credential, emulator, url } = yield* served
-        const store = yield* byKey(url, credential)
+        const driver = yield* Occam.make({ baseUrl: url, apiKey: Redacted.make(credential) }).pipe(
+          Effect.provide(yield* Layer.build(provided))
+        )
         emulator.loseNextResponse({ operation: "create" })
-        const error = yield* Effect.flip(store.create({}))
-        assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+        const error = yield* Effect.flip(driver.create(request))
+        assert.strictEqual(error.reason._tag, "Network")
+        assert.strictEqual(error.sent, "maybe")
         assert.strictEqual(emulator.requests.count("create"), 1)
         assert.deepStrictEqual(
           created(emulator).map(({ label }) => label),
-          [error.operationId ?? ""]
+          [request.label]
         )
       })
     )
@@ -214,7 +232,11 @@ for (const [transport, provided] of [
       Effect.gen(function* () {
         const { seen, url } = yield* bare(friendly)
         const store = yield* byKey(`${url}/prefix/`, "a key+with&signs=1")
-        yield* store.create({ name: "nightly-sync" })
+        const driver = yield* Occam.make({
+          baseUrl: `${url}/prefix/`,
+          apiKey: Redacted.make("a key+with&signs=1")
+        }).pipe(Effect.provide(yield* Layer.build(provided)))
+        yield* driver.create({ ...request, label: "nightly-sync" })
         yield* listed(store)
         yield* store.usage(ref(unknownId))
         yield* store.revoke(ref(unknownId))
@@ -224,6 +246,7 @@ for (const [transport, provided] of [
           [
             ["GET /prefix/auth/access-token?key=a+key%2Bwith%26signs%3D1", undefined, undefined, ""],
             ["PUT /prefix/keys/", "Bearer header.claims.signature", "application/json", '{"name":"nightly-sync"}'],
+            ["GET /prefix/auth/access-token?key=a+key%2Bwith%26signs%3D1", undefined, undefined, ""],
             ["GET /prefix/keys/", "Bearer header.claims.signature", undefined, ""],
             [`GET /prefix/keys/${unknownId}/usage`, "Bearer header.claims.signature", undefined, ""],
             [`DELETE /prefix/keys/${unknownId}`, "Bearer header.claims.signature", undefined, ""],

@@ -70,9 +70,10 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
     [
       ["LostAnswers", "no answer comes within the attempt's 10 seconds"],
       ["LostAnswers", "the connection is reset after the server committed"],
-      ["LostAnswers", "the stray key is found by its operation id, its name, and revoked"],
-      ["Create", "names a key without a name after its operation, generated or given"],
-      ["Socket", "a create whose connection breaks after the commit is OutcomeUnknown after one PUT"]
+      ["LostAnswers", "is OutcomeUnknown once no time is left to look and try again, and no key of it is left"],
+      ["LostAnswers", "an interrupted create aborts its request, and the key that was made is revoked"],
+      ["Create", "gives a key without a name its mark alone, which is no name to anybody"],
+      ["Socket", "a create whose connection breaks after the commit is Network, and may have been sent"]
     ]
   ],
   [
@@ -147,7 +148,7 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
       ["Refusals", "422 as HTML is InvalidRequest"],
       ["Refusals", "404 without body is about the address"],
       ["Refusals", "with ${what} is Unauthenticated"],
-      ["Refusals", "${what} is Unavailable after four attempts, and ends a create after one"]
+      ["Refusals", "${what} is Unavailable after four attempts, and OutcomeUnknown for a create after three"]
     ]
   ],
   [
@@ -174,7 +175,7 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
   [
     "18. A slash at the end of create and list, none after an id",
     [
-      ["Create", "is one PUT to /keys/ with the name in a JSON body and nothing in the query"],
+      ["Create", "is one PUT to /keys/ with the name and its mark in a JSON body and nothing in the query"],
       ["Reads", "is one GET of /keys/ without query or body, and shows the caller's keys only"],
       ["Revoke", "is one DELETE of the id without a trailing slash, a query or a body"],
       ["Refusals", "for a wrong slash never comes: all four paths are the server's own"]
@@ -184,7 +185,7 @@ const checklist: ReadonlyArray<readonly [point: string, proofs: ReadonlyArray<Pr
 
 // The functions that register tests in this folder; a title is their first argument, or the name they loop over.
 const registering =
-  /\b(?:it|it\.effect|it\.live|refuses|refusal|unknownOutcome|reads|fails|accepts|rejects|errs|failing)\(\s*/g
+  /\b(?:it|it\.effect|it\.live|refuses|refusal|clearedAway|reads|fails|accepts|rejects|errs|failing)\(\s*/g
 const literal = /^(["'`])((?:\\.|(?!\1)[^\\])*)\1/
 
 const titlesIn = (file: string): ReadonlyArray<string> => {

@@ -169,7 +169,7 @@ describe("create that is given up", () => {
           const found = yield* store.recover(operationId)
           assert.deepStrictEqual(found.kind === "candidates" ? found.keys.map(({ name }) => name) : found, ["nightly"])
           assert.isFalse(created(emulator)[0]?.revoked)
-          yield* Effect.sleep("13 seconds")
+          yield* Effect.sleep("17 seconds")
           assert.isTrue(created(emulator)[0]?.revoked)
         })
       )

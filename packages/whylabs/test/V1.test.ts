@@ -33,7 +33,7 @@ describe("the v1 dialect", () => {
           ["expiration_time", String(start + 3_600_000)],
           ["scopes", ":write_data"],
           ["scopes", ":user"],
-          ["alias", "a+b & ☃"],
+          ["alias", "a+b & ☃ <mark>"],
           ["resource_id", "model-1"]
         ]
       })

@@ -1,6 +1,6 @@
 /** Stands between core and a driver: sees its calls and fails them as a network would. */
 import type { KeyRef } from "@keyfold/core/ApiKey"
-import { DriverError, type Driver } from "@keyfold/core/Driver"
+import { DriverError, type CreateRequest, type Driver } from "@keyfold/core/Driver"
 import {
   Conflict,
   InvalidRequest,
@@ -20,7 +20,11 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { DriverBackend, Failure } from "../Backend.ts"
 
-type Intervention = "hang" | "lose" | "garble" | Failure
+/** What happens to one call: whether the backend acts at once, late or never, and what the client is told. */
+interface Intervention {
+  readonly acts: "now" | "late" | "never"
+  readonly told: "nothing" | DriverError
+}
 
 const reasonOf = (status: number, retryAfter: number | undefined): Reason => {
   const waiting = retryAfter === undefined ? {} : { retryAfter: Duration.seconds(retryAfter) }
@@ -57,19 +61,22 @@ const makeQueue = () => {
 
 type Around = <A>(call: Effect.Effect<A, DriverError>) => Effect.Effect<A, DriverError>
 
+type Late = Array<Effect.Effect<unknown, DriverError>>
+
 const intervene = <A>(
   call: Effect.Effect<A, DriverError>,
-  intervention: Intervention | undefined
+  intervention: Intervention | undefined,
+  late: Late
 ): Effect.Effect<A, DriverError> => {
   if (intervention === undefined) return call
-  if (intervention === "hang") return Effect.never
-  if (intervention === "lose") return Effect.andThen(call, Effect.fail(reset))
-  if (intervention === "garble") return Effect.andThen(call, Effect.fail(unreadable))
-  return Effect.fail(driverError(intervention))
+  const { acts, told } = intervention
+  if (acts === "late") late.push(call)
+  const ending = told === "nothing" ? Effect.never : Effect.fail(told)
+  return acts === "now" ? Effect.andThen(call, ending) : ending
 }
 
 const wrap = (driver: Driver, around: Around): Driver => {
-  const { get, list, partition, usage, verify } = driver
+  const { findOperation, get, list, partition, usage, verify } = driver
   return {
     ...driver,
     create: (request) => around(driver.create(request)),
@@ -82,6 +89,9 @@ const wrap = (driver: Driver, around: Around): Driver => {
             open: (request) =>
               Stream.unwrap(around(Effect.map(Stream.runCollect(list.open(request)), Stream.fromIterable)))
           },
+    ...(findOperation === undefined
+      ? {}
+      : { findOperation: (operationId: CreateRequest["operationId"]) => around(findOperation(operationId)) }),
     ...(get === undefined ? {} : { get: (ref: KeyRef) => around(get(ref)) }),
     ...(usage === undefined ? {} : { usage: (ref: KeyRef) => around(usage(ref)) }),
     ...(verify === undefined ? {} : { verify: (secret) => around(verify(secret)) }),
@@ -103,10 +113,11 @@ const allOf = (driver: Driver, statuses: ReadonlyArray<"active" | "expired" | "r
       )
 }
 
-const liveIds = (driver: Driver) =>
+/** The live keys that are not somebody else's. */
+const liveIds = (driver: Driver, foreign: ReadonlySet<string>) =>
   Effect.orDie(
     Effect.map(allOf(driver, ["active", "expired"]), (keys) =>
-      keys.flatMap((key) => (key.status === "revoked" ? [] : [key.id]))
+      keys.flatMap(({ id, status }) => (status === "revoked" || foreign.has(id) ? [] : [id]))
     )
   )
 
@@ -134,13 +145,15 @@ const createForeign = (driver: Driver): Effect.Effect<KeyRef> =>
 export const make = (driver: Driver, now: () => number): DriverBackend => {
   const sent: Array<{ readonly time: number; pending: boolean; hanging: boolean }> = []
   const queue = makeQueue()
+  const late: Late = []
+  const foreign = new Set<string>()
   const around: Around = (call) =>
     Effect.suspend(() => {
       const intervention = queue.take()
-      const entry = { time: now(), pending: true, hanging: intervention === "hang" }
+      const entry = { time: now(), pending: true, hanging: intervention?.told === "nothing" }
       sent.push(entry)
       return Effect.ensuring(
-        intervene(call, intervention),
+        intervene(call, intervention, late),
         Effect.sync(() => void (entry.pending = false))
       )
     })
@@ -148,12 +161,15 @@ export const make = (driver: Driver, now: () => number): DriverBackend => {
     driver: wrap(driver, around),
     requests: () => sent.map(({ pending, time }) => ({ pending, time })),
     busy: () => sent.some((entry) => entry.pending && !entry.hanging),
-    fail: (failure, count = 1) => queue.add(failure, count),
-    lose: (count = 1) => queue.add("lose", count),
-    hang: (count = 1) => queue.add("hang", count),
-    garble: (_, count = 1) => queue.add("garble", count),
+    fail: (failure, count = 1, acts = false) =>
+      queue.add({ acts: acts ? "now" : "never", told: driverError(failure) }, count),
+    lose: (count = 1) => queue.add({ acts: "now", told: reset }, count),
+    hang: (count = 1, acts = false) => queue.add({ acts: acts ? "now" : "late", told: "nothing" }, count),
+    garble: (_, count = 1) => queue.add({ acts: "now", told: unreadable }, count),
+    hold: (count = 1) => queue.add({ acts: "late", told: reset }, count),
+    release: Effect.suspend(() => Effect.forEach(late.splice(0), Effect.exit, { discard: true })),
     recover: queue.clear,
-    live: liveIds(driver),
-    foreignKey: createForeign(driver)
+    live: Effect.suspend(() => liveIds(driver, foreign)),
+    foreignKey: Effect.tap(createForeign(driver), ({ id }) => Effect.sync(() => foreign.add(id)))
   }
 }

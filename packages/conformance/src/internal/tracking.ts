@@ -13,10 +13,9 @@ export interface Tracker {
   readonly track: (fetch: typeof globalThis.fetch) => typeof globalThis.fetch
 }
 
-const refusal = (): TypeError =>
-  new TypeError("fetch failed", {
-    cause: Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" })
-  })
+/** What `fetch` rejects with where the connection fails. */
+export const brokenConnection = (message: string, code: string): TypeError =>
+  new TypeError("fetch failed", { cause: Object.assign(new Error(message), { code }) })
 
 const bodyless = new Set([101, 204, 205, 304])
 
@@ -50,7 +49,7 @@ const tracked =
     sight.sent.push(entry)
     sight.underWay += 1
     try {
-      if (refused(sight)) throw refusal()
+      if (refused(sight)) throw brokenConnection("connect ECONNREFUSED", "ECONNREFUSED")
       return await complete(await fetch(input, init))
     } finally {
       sight.underWay -= 1

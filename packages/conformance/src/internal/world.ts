@@ -116,9 +116,20 @@ export const bare = ({ id }: KeyRef): KeyRef => ({ id })
 /** Points at a key that does not exist. */
 export const unknownRef = (world: World): KeyRef => ({ id: KeyId.make(world.samples.unknownId) })
 
-/** Waits until every read sees what was written before. */
+/**
+ * Waits until every read sees what was written before. After the first create, a store that marks its keys reads the mark
+ * back soon after that time; a second more leaves that behind.
+ */
 export const settled = ({ capabilities }: World): Effect.Effect<void> =>
-  Effect.sleep(capabilities.consistency.visibility.within)
+  Effect.andThen(Effect.sleep(capabilities.consistency.visibility.within), Effect.sleep("1 second"))
+
+/** Adds durations up. */
+export const lasting = (...parts: ReadonlyArray<Duration.Duration>): Duration.Duration =>
+  parts.reduce(Duration.sum, Duration.zero)
+
+/** Waits until nothing that was sent before can show or arrive any more, and what it left has been cleared away. */
+export const atRest = ({ capabilities: { consistency } }: World): Effect.Effect<void> =>
+  Effect.sleep(lasting(consistency.visibility.within, consistency.settle.within, Duration.minutes(1)))
 
 /** Waits until a revoked secret is refused everywhere. */
 export const revoked = ({ capabilities }: World): Effect.Effect<void> =>
@@ -181,9 +192,15 @@ export const refusedUnsent = <A>(
     Effect.tap(fails(call, tag), (error) => same(error.attempts, 0, "attempts of a call that was not sent"))
   )
 
-/** Sends one harmless request first, so that credentials and connections are there when a case counts. */
-export const warm = (world: World): Effect.Effect<void, KeyStoreError> =>
-  Effect.asVoid(world.store.listPage({ limit: 1 }))
+/** Sends harmless requests first, so that a case counts none of those a store sends only once. */
+export const warm = Effect.fnUntraced(function* (world: World): Effect.fn.Return<void, KeyStoreError> {
+  if (world.capabilities.createSafety === "marker") {
+    const { key } = yield* created(world, { name: "warm" })
+    yield* world.store.revoke(key)
+    yield* settled(world)
+  }
+  yield* world.store.listPage({ limit: 1 })
+})
 
 /** The times, in virtual milliseconds, of the requests an effect sends. */
 export const timesOf = <A, E, R>(

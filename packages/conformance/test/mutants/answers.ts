@@ -13,13 +13,13 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { changingPage } from "./changes.ts"
-import { owned } from "./modest.ts"
+import { modest, owned } from "./modest.ts"
 import { driverMutant, whole } from "./mutant.ts"
 
 type Tag = Reason["_tag"]
 
 /** Takes one reason for another in the calls named. */
-const mistaking =
+export const mistaking =
   (from: Tag, to: Reason, operations: ReadonlyArray<"create" | "get" | "list" | "revoke">) =>
   (driver: Driver): Driver => {
     const mistake = <A>(call: Effect.Effect<A, DriverError>) =>
@@ -228,7 +228,7 @@ export const mutants = [
     "failures: a 403 is PermissionDenied in every call",
     "failures: a revocation that fails leaves the key as it is"
   ]),
-  driverMutant("does not know what was never sent", whole, neverSure, [
+  driverMutant("does not know what was never sent", modest, neverSure, [
     "failures: a refused connection is Network in every call",
     "retries: a create is repeated where nothing can have happened"
   ])

@@ -25,7 +25,8 @@ const expiryShifted = (key: ApiKey): ApiKey => ({
   ...(key.expiresAt === undefined ? {} : { expiresAt: DateTime.subtract(key.expiresAt, zone) })
 })
 
-const retriesCreate = (driver: Driver): Driver => {
+/** Asks for another key where the first may have been made. */
+export const retriesCreate = (driver: Driver): Driver => {
   let repetition = 0
   const create: Driver["create"] = (request) =>
     Effect.catchIf(driver.create(request), isAmbiguous, () => {
@@ -199,11 +200,10 @@ const lateRefusals = (driver: Driver): Driver => {
 /** The mutants of what a driver does. */
 export const mutants = [
   driverMutant("retries a create that may have been done", whole, retriesCreate, [
-    "retries: a create is OutcomeUnknown and not repeated after a lost answer",
-    "retries: a create is OutcomeUnknown and not repeated after a broken connection",
-    "retries: a create is OutcomeUnknown and not repeated after a 500",
-    "retries: a create is OutcomeUnknown and not repeated after a 503",
-    "retries: a create is OutcomeUnknown and not repeated after an answer that cannot be read"
+    "safeCreate: a create makes one key despite a lost answer",
+    "safeCreate: a create makes one key despite a 500 after the backend acted",
+    "safeCreate: a create makes one key despite an answer that cannot be read",
+    "safeCreate: a create leaves the keys of others and of other operations alone"
   ]),
   driverMutant("gives a key of the same name again", whole, reusesKeys, [
     "create: keys of the same name differ in id and secret"
@@ -294,7 +294,15 @@ export const mutants = [
     "revoke: a key that exists is never NotFound, whatever owner is given",
     "verify: the secret of a revoked key is not valid",
     "retries: a revocation whose answer was lost is finished",
+    "retries: a revocation of a brand-new key whose answer was lost is finished",
     "retries: a revocation that failed is repeated",
+    "safeCreate: a create interrupted after the backend acted leaves no key",
+    "safeCreate: a create that runs out of time is OutcomeUnknown and leaves no key",
+    "recovery: a create under way elsewhere is a Conflict, and nobody touches it",
+    "recovery: recover revokes what a dead process left, and frees its operation id",
+    "recovery: a sweep revokes orphans and nothing else",
+    "recovery: a sweep spares what is younger than it is told",
+    "recovery: a key whose sink fails is revoked and NotDelivered",
     "concurrency: one key revoked many times at once is revoked"
   ]),
   driverMutant("fails a second revocation", whole, revokesOnce, [
@@ -318,8 +326,11 @@ export const mutants = [
     "verify: the secret of a revoked key is not valid"
   ]),
   driverMutant("cannot be interrupted", whole, uninterruptible, [
-    "retries: a create is OutcomeUnknown and not repeated after no answer",
-    "interruption: interrupting create aborts its request and sends no other",
+    "safeCreate: a create interrupted before the backend acts leaves no key",
+    "safeCreate: a create interrupted after the backend acted leaves no key",
+    "safeCreate: a create that runs out of time is OutcomeUnknown and leaves no key",
+    "recovery: a create under way elsewhere is a Conflict, and nobody touches it",
+    "interruption: interrupting create aborts its request and makes nothing",
     "interruption: interrupting get aborts its request and sends no other",
     "interruption: interrupting list aborts its request and sends no other",
     "interruption: interrupting revoke aborts its request and sends no other",

@@ -129,7 +129,21 @@ export const mutants = [
     "revoke: a time of revocation is the time of the revocation"
   ]),
   liar("declares operation ids the backend does not know", modest, modestly({ createSafety: "idempotent" }), [
-    "create: an operation id used before is a Conflict that names its key"
+    "create: an operation id used before is a Conflict that names its key",
+    "safeCreate: a create makes one key despite a lost answer",
+    "safeCreate: a create makes one key despite a 500 after the backend acted",
+    "safeCreate: a create makes one key despite an answer that cannot be read",
+    "safeCreate: a create interrupted after the backend acted leaves no key",
+    "safeCreate: a create that runs out of time is OutcomeUnknown and leaves no key",
+    "safeCreate: a create leaves the keys of others and of other operations alone",
+    "recovery: a create under way elsewhere is a Conflict, and nobody touches it",
+    "recovery: recover revokes what a dead process left, and frees its operation id",
+    "recovery: a create takes over from a dead process and leaves one key",
+    "recovery: a sweep revokes orphans and nothing else",
+    "recovery: a dry run finds orphans and changes nothing",
+    "recovery: a sweep spares what is younger than it is told",
+    "recovery: without a journal recover shows candidates and revokes none",
+    "gaps: a driver has a function exactly where its operation is native"
   ]),
   liar("declares native pages", modest, modestly({ pagination: "native" }), [
     "list: native pages are asked for one by one, and no more than are consumed",
@@ -180,7 +194,12 @@ export const mutants = [
     "declares that it revokes any key and revokes only its own",
     whole,
     capable(),
-    ["revoke: a key that others made is revoked too"],
+    [
+      "revoke: a key that others made is revoked too",
+      "safeCreate: a create interrupted after the backend acted leaves no key",
+      "safeCreate: a create that runs out of time is OutcomeUnknown and leaves no key",
+      "recovery: a create under way elsewhere is a Conflict, and nobody touches it"
+    ],
     revokingOwn
   ),
   liar("declares revocations to be immediate that lag", whole, capable({ revocationLag: promised("1 second") }), [
@@ -235,7 +254,8 @@ export const mutants = [
     "gaps: a driver has a function exactly where its operation is native"
   ]),
   liar("hides that it knows operation ids", whole, capable({ createSafety: "none" }), [
-    "create: an operation id used before makes another key where the backend does not know it"
+    "create: an operation id used before makes another key where the backend does not know it",
+    "gaps: a driver has a function exactly where its operation is native"
   ]),
   liar("hides that it keeps tenants apart", whole, capable({ tenancy: "none" }), [
     "tenancy: a driver without native tenancy has no partitions"

@@ -35,10 +35,10 @@ export const mutants = [
     "repeats a key across pages",
     whole,
     changingPage((page, request) =>
-      Effect.map(page(request), ({ keys, next }) => {
-        const before = keys.at(-2)
-        return next === undefined || before === undefined ? { keys } : { keys, next: before.id }
-      })
+      // The position is the number of the last key.
+      Effect.map(page(request), ({ keys, next }) =>
+        next === undefined || keys.length < 2 ? { keys } : { keys, next: String(Number(next) - 1) }
+      )
     ),
     [
       "listPage: pages of any size hold every key once and come to an end",

@@ -4,10 +4,12 @@ import { DriverError, refuse, type Driver } from "@keyfold/core/Driver"
 import { NotFound } from "@keyfold/core/KeyStoreError"
 import * as Clock from "effect/Clock"
 import * as MemoryDriver from "@keyfold/core/MemoryDriver"
+import * as OperationId from "@keyfold/core/OperationId"
 import { promised } from "@keyfold/core/Capabilities"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { nativeOf } from "./changes.ts"
 import { capable, type Base } from "./mutant.ts"
 
 const plain = ({ owner: _owner, expiresAt: _expiresAt, ...key }: ApiKey): ApiKey => ({ ...key, scopes: [], tags: {} })
@@ -164,5 +166,56 @@ export const late: Base = {
               )
           })
     }
+  }
+}
+
+/** Lists that do not show a key before it is some time old. */
+const laggingLists = (driver: Driver): Driver => ({
+  ...driver,
+  list: {
+    kind: "pages",
+    page: (request) =>
+      Effect.zipWith(nativeOf(driver).page(request), Clock.currentTimeMillis, (found, now) => ({
+        ...found,
+        keys: found.keys.filter(({ createdAt }) => now - (createdAt?.epochMilliseconds ?? 0) >= 2500)
+      }))
+  }
+})
+
+/** A backend that knows no operations and keeps every label; its lists lag, and a request may arrive late. */
+export const marked: Base = {
+  capabilities: capable({
+    createSafety: "marker",
+    consistency: { visibility: promised("3 seconds"), settle: promised("20 seconds") },
+    tenancy: "none"
+  }),
+  above: laggingLists,
+  make: () => {
+    const { findOperation: _findOperation, partition: _partition, ...driver } = MemoryDriver.make()
+    return {
+      ...driver,
+      capabilities: marked.capabilities,
+      create: (request) =>
+        Effect.flatMap(OperationId.generate, (operationId) =>
+          driver.create({ ...request, operationId, name: request.label })
+        )
+    }
+  }
+}
+
+/** The same that lists, whatever it is asked for, every key there ever was. */
+export const generous: Base = {
+  capabilities: { ...marked.capabilities, pagination: "derived" },
+  make: () => {
+    const driver = marked.make()
+    const every = { owner: undefined, statuses: ["active", "expired", "revoked"], limit: 1000 } as const
+    const open = () =>
+      Stream.paginate(undefined as string | undefined, (position) =>
+        Effect.map(nativeOf(driver).page({ ...every, position }), ({ keys, next }) => [
+          [keys],
+          Option.fromUndefinedOr(next)
+        ])
+      )
+    return { ...driver, capabilities: generous.capabilities, list: { kind: "stream", open } }
   }
 }

@@ -3,6 +3,7 @@ import * as Backend from "@keyfold/conformance/Backend"
 import type * as Contract from "@keyfold/conformance/Contract"
 import type { Capabilities } from "@keyfold/core/Capabilities"
 import type { Driver } from "@keyfold/core/Driver"
+import * as Journal from "@keyfold/core/Journal"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import * as Effect from "effect/Effect"
@@ -99,11 +100,40 @@ export const storeMutant = (
           KeyStore.KeyStore,
           Effect.suspend(() => {
             const driver = changed(backend, base.above ?? ((good) => good))
-            return Effect.map(KeyStore.make(driver, boot(options)), (store) => ({
-              ...store,
-              ...mutate(store, driver, options)
-            }))
+            // What a store says of itself may change: it is asked each time.
+            return Effect.map(KeyStore.make(driver, boot(options)), (store): Store =>
+              Object.create(store, Object.getOwnPropertyDescriptors(mutate(store, driver, options)))
+            )
           })
+        )
+    } satisfies Contract.BackedSubject<Backend.DriverBackend> as unknown as Contract.Subject
+  }
+}
+
+/** A good store over a good driver whose journal does something wrong. */
+export const journalMutant = (
+  wrong: string,
+  mutate: (journal: Journal.Journal) => Partial<Journal.Journal>,
+  caughtBy: ReadonlyArray<string>,
+  base: Base = whole
+): Mutant => {
+  const subject = subjectOf(base, (driver) => driver)
+  return {
+    wrong,
+    caughtBy,
+    subject: {
+      ...subject,
+      layer: (options, backend) =>
+        Layer.unwrap(
+          Effect.map(Journal.Journal, (journal) =>
+            subject
+              .layer(options, backend)
+              .pipe(
+                Layer.provide(
+                  Layer.succeed(Journal.Journal, journal === undefined ? journal : { ...journal, ...mutate(journal) })
+                )
+              )
+          )
         )
     } satisfies Contract.BackedSubject<Backend.DriverBackend> as unknown as Contract.Subject
   }

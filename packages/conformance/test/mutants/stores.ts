@@ -3,9 +3,19 @@ import type { KeyRef } from "@keyfold/core/ApiKey"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type * as KeyStore from "@keyfold/core/KeyStore"
+import { modest } from "./modest.ts"
 import { storeMutant } from "./mutant.ts"
 
 const first = (ref: KeyRef): KeyRef => ({ ...ref, id: (String(ref.id) === "" ? "first" : ref.id) as KeyRef["id"] })
+
+type Store = KeyStore.KeyStore["Service"]
+
+/** Takes an unknown outcome for a failure. */
+const asksAgain = (store: Store): Partial<Store> => ({
+  create: (spec, options) =>
+    Effect.catchReason(store.create(spec, options), "KeyStoreError", "OutcomeUnknown", () => store.create(spec))
+})
 
 /** The mutants of what core does for every driver. */
 export const mutants = [
@@ -59,12 +69,12 @@ export const mutants = [
       "secrets: a secret in place of an id or a cursor is not repeated"
     ]
   ),
+  storeMutant("retries a create of its own accord", asksAgain, [
+    "safeCreate: a create that runs out of time is OutcomeUnknown and leaves no key"
+  ]),
   storeMutant(
-    "retries a create of its own accord",
-    (store) => ({
-      create: (spec, options) =>
-        Effect.catchReason(store.create(spec, options), "KeyStoreError", "OutcomeUnknown", () => store.create(spec))
-    }),
+    "retries a create where nothing can be found again",
+    asksAgain,
     [
       "retries: a create is OutcomeUnknown and not repeated after a lost answer",
       "retries: a create is OutcomeUnknown and not repeated after a broken connection",
@@ -72,7 +82,8 @@ export const mutants = [
       "retries: a create is OutcomeUnknown and not repeated after a 503",
       "retries: a create is OutcomeUnknown and not repeated after an answer that cannot be read",
       "retries: a create is OutcomeUnknown and not repeated after no answer"
-    ]
+    ],
+    { base: modest }
   ),
   storeMutant(
     "retries what is exhausted",

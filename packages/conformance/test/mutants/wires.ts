@@ -1,8 +1,10 @@
 /** WhyLabs over a network that does one thing wrong, as a careless client would. */
 import * as KeyStore from "@keyfold/core/KeyStore"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { inProcess, whylabsV0 } from "../Subjects.ts"
 import { wireMutant, type Mutant } from "./mutant.ts"
 
 type Fetch = typeof globalThis.fetch
@@ -66,10 +68,10 @@ const safely = <A>(evaluate: () => A): A | undefined => {
   }
 }
 
-const firstThree = (text: string) => {
+const firstFive = (text: string) => {
   const body: unknown = text === "" ? undefined : JSON.parse(text)
   return typeof body === "object" && body !== null && "items" in body && Array.isArray(body.items)
-    ? { text: JSON.stringify({ items: body.items.slice(0, 3) }) }
+    ? { text: JSON.stringify({ items: body.items.slice(0, 5) }) }
     : {}
 }
 
@@ -100,11 +102,17 @@ const quotingMutant = (caughtBy: ReadonlyArray<string>): Mutant => {
   return { ...mutant, subject: { ...subject, layer } }
 }
 
+/** WhyLabs that waits for an answer until no time is left to look for a key and make another. */
+const patientMutant = (caughtBy: ReadonlyArray<string>): Mutant => ({
+  wrong: "waits too long for an answer",
+  caughtBy,
+  subject: whylabsV0(inProcess, { timeout: Duration.seconds(25) }) as unknown as Mutant["subject"]
+})
+
 /** The mutants of the wire. */
 export const mutants = [
   wireMutant("repeats a create that was answered 5xx", repeating(["POST"]), [
-    "retries: a create is OutcomeUnknown and not repeated after a 500",
-    "retries: a create is OutcomeUnknown and not repeated after a 503"
+    "safeCreate: a create makes one key despite a 500 after the backend acted"
   ]),
   wireMutant("repeats a read that was answered 5xx", repeating(["GET"]), [
     "retries: a read is tried as often as the policy says, and then exhausted",
@@ -113,7 +121,7 @@ export const mutants = [
   ]),
   wireMutant("does not pass on an abort", deaf, [
     "failures: a read without an answer is a Timeout and leaves no request open",
-    "interruption: interrupting create aborts its request and sends no other",
+    "interruption: interrupting create aborts its request and makes nothing",
     "interruption: interrupting get aborts its request and sends no other",
     "interruption: interrupting list aborts its request and sends no other",
     "interruption: interrupting revoke aborts its request and sends no other",
@@ -151,7 +159,11 @@ export const mutants = [
     rereading((text, { status }, { method }) =>
       method === "DELETE" && status === 404 ? { status: 200, text: '{"keyId":"whatever00","revoked":true}' } : { text }
     ),
-    ["revoke: a key that exists is NotFound under a wrong owner"]
+    [
+      "revoke: a key that exists is NotFound under a wrong owner",
+      "retries: a revocation of a brand-new key whose answer was lost is finished",
+      "recovery: a key whose sink fails is revoked and NotDelivered"
+    ]
   ),
   wireMutant("fails on a field it does not know", rereading(strict), [
     "unknownFields: reads survive fields and words nobody has heard of",
@@ -164,7 +176,7 @@ export const mutants = [
       const response = await fetch(input, init)
       const text = await response.text()
       const { headers, status } = response
-      return new Response(status === 200 ? (safely(() => firstThree(text).text) ?? text) : text, { status, headers })
+      return new Response(status === 200 ? (safely(() => firstFive(text).text) ?? text) : text, { status, headers })
     },
     [
       "list: every key is listed once",
@@ -209,5 +221,6 @@ export const mutants = [
       "failures: a sentence labelled as JSON is InvalidResponse"
     ]
   ),
+  patientMutant(["safeCreate: a create makes one key despite a request without an answer"]),
   quotingMutant(["secrets: a success that is something else is not shown"])
 ]

@@ -186,19 +186,22 @@ const revokeAttempt = (store: Revoking, ref: KeyRef) => {
   )
 }
 
+/** Revokes with retries; run again, it remembers that an answer may have been lost. */
+const revocation = (store: Revoking, ref: KeyRef): Effect.Effect<Revocation, CallFailure> => {
+  const attempt = revokeAttempt(store, ref)
+  return Effect.tap(
+    retrying("revoke", store.engine, () => attempt),
+    () => Effect.sync(() => store.recent.settle(ref.id))
+  )
+}
+
 /** Revokes with retries, once. */
 export const revokeNow = (store: Revoking, ref: KeyRef): Effect.Effect<Revocation, CallFailure> =>
-  Effect.suspend(() => {
-    const attempt = revokeAttempt(store, ref)
-    return Effect.tap(
-      retrying("revoke", store.engine, () => attempt),
-      () => Effect.sync(() => store.recent.settle(ref.id))
-    )
-  })
+  Effect.suspend(() => revocation(store, ref))
 
 /** Revokes with retries, and again while a key made moments ago is not visible yet. */
 export const revokeVisible = (store: Revoking, ref: KeyRef): Effect.Effect<Revocation, CallFailure> =>
-  untilVisible(store, ref, revokeNow(store, ref))
+  Effect.suspend(() => untilVisible(store, ref, revocation(store, ref)))
 
 /** Makes `verify` of a store: an outage stays an error and never reads as "not valid". */
 const makeVerify = (store: Store): KeyStore["Service"]["verify"] => {
@@ -243,7 +246,7 @@ export const makeCalls = (
   return {
     get: (ref) =>
       Effect.zipWith(call("get", ref, store.read("get", ref)), DateTime.now, (key, now) => present(store, key, now)),
-    revoke: (ref) => call("revoke", ref, revokeNow(store, ref)),
+    revoke: (ref) => Effect.suspend(() => call("revoke", ref, revocation(store, ref))),
     usage: (ref) =>
       call(
         "usage",

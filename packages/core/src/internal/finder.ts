@@ -45,11 +45,13 @@ const consider = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<Marked>> {
   const label = key.name ?? ""
   const { mark } = Label.read(label)
+  // A driver may list more than it was asked for.
+  const isLive = key.status !== "revoked"
   const isExpected = key.id === expectation.id && expectation.survival === "unknown"
-  if (!isExpected && (mark === undefined || !isWanted(mark))) return []
+  if (!isExpected && (!isLive || mark === undefined || !isWanted(mark))) return []
   const trusted = yield* codec.trusted(label)
   if (isExpected) expectation.survival = trusted === undefined ? "lost" : "survives"
-  return trusted !== undefined && isWanted(trusted) ? [[key, trusted]] : []
+  return isLive && trusted !== undefined && isWanted(trusted) ? [[key, trusted]] : []
 })
 
 /** How long those who look for keys wait for each other, so that one list serves many. */

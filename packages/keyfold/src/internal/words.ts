@@ -96,8 +96,8 @@ const aboutChanges = (capabilities: Capabilities): Facts => [
   [
     "A lost create",
     choose(capabilities.createSafety, {
-      idempotent: "is recognised by its operation id",
-      marker: "can be found again by its name",
+      idempotent: "is recognised by its operation id and replaced",
+      marker: "is found by its mark and revoked, then made anew",
       none: "cannot be found again"
     })
   ]

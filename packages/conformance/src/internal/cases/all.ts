@@ -11,8 +11,10 @@ import * as identify from "./identify.ts"
 import * as interruption from "./interruption.ts"
 import * as list from "./list.ts"
 import * as listPage from "./listPage.ts"
+import * as recovery from "./recovery.ts"
 import * as retries from "./retries.ts"
 import * as revoke from "./revoke.ts"
+import * as safeCreate from "./safeCreate.ts"
 import * as secrets from "./secrets.ts"
 import * as tenancy from "./tenancy.ts"
 import * as unknownFields from "./unknownFields.ts"
@@ -34,6 +36,8 @@ export const definitions: ReadonlyArray<Definition> = [
   ...failures.cases,
   ...retries.cases,
   ...interruption.cases,
+  ...safeCreate.cases,
+  ...recovery.cases,
   ...secrets.cases,
   ...unknownFields.cases,
   ...concurrency.cases,

@@ -70,6 +70,11 @@ const hasWhatItSays = Effect.fnUntraced(function* (world: World) {
       `whether the driver has ${name}, declared ${world.capabilities.operations[name]}`
     )
   }
+  yield* same(
+    driver.findOperation !== undefined,
+    world.capabilities.createSafety === "idempotent",
+    `whether the driver has findOperation, with createSafety ${world.capabilities.createSafety}`
+  )
   yield* same(driver.list.kind === "pages", world.capabilities.pagination === "native", "whether the driver pages")
 })
 

@@ -1,4 +1,4 @@
-/** What interrupting a call leaves behind: nothing. */
+/** What interrupting a call leaves behind: nothing. What an interrupted create may have made is told by safeCreate. */
 import type { Operation } from "@keyfold/core/KeyStoreError"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import { inGroup } from "../definition.ts"
 import { broken, isTrue, same } from "../expect.ts"
 import { eventually } from "../virtualTime.ts"
-import { created, sendingNothing, type World } from "../world.ts"
+import { atRest, created, sendingNothing, type World } from "../world.ts"
 import { everyCall } from "./operations.ts"
 
 const interruption = inGroup("interruption")
@@ -14,7 +14,7 @@ const interruption = inGroup("interruption")
 const openRequests = ({ backend }: World): number => backend.requests().filter(({ pending }) => pending).length
 
 /** Interrupts a fiber; one that does not let itself be interrupted fails the case instead of holding it up. */
-const interrupted = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>) {
+export const interrupted = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>) {
   const ended = yield* Effect.timeoutOption(
     Effect.map(Effect.forkDetach(Fiber.interrupt(fiber)), Fiber.join).pipe(Effect.flatten),
     "1 minute"
@@ -35,7 +35,9 @@ const aborts = (operation: Operation) =>
     yield* interrupted(fiber)
     const aborted = yield* eventually(() => openRequests(world) === 0)
     yield* isTrue(aborted, "the request that was under way is aborted")
-    yield* sendingNothing(world, Effect.sleep("2 minutes"))
+    // What an interrupted create may have made is looked for, and looking makes nothing.
+    const looks = operation === "create" && world.capabilities.createSafety !== "none"
+    yield* looks ? atRest(world) : sendingNothing(world, Effect.sleep("2 minutes"))
     yield* same(yield* world.backend.live, before, "keys that exist")
   })
 
@@ -56,10 +58,14 @@ const operations: ReadonlyArray<Operation> = ["create", "get", "list", "revoke",
 /** The cases about interruption. */
 export const cases = [
   ...operations.map((operation) =>
-    interruption(`interrupting ${operation} aborts its request and sends no other`, aborts(operation), {
-      needs: ["backend"],
-      when: (capabilities) => capabilities.operations[operation] !== "unsupported"
-    })
+    interruption(
+      `interrupting ${operation} aborts its request and ${operation === "create" ? "makes nothing" : "sends no other"}`,
+      aborts(operation),
+      {
+        needs: ["backend"],
+        when: (capabilities) => capabilities.operations[operation] !== "unsupported"
+      }
+    )
   ),
   interruption("interrupting a call that waits for its next attempt ends it", stopsRetrying, { needs: ["backend"] })
 ]

@@ -8,7 +8,7 @@ import type { Backend } from "../../Backend.ts"
 import { inGroup } from "../definition.ts"
 import { broken, isTrue, same } from "../expect.ts"
 import { observe } from "../sights.ts"
-import { created, warm, type World } from "../world.ts"
+import { atRest, created, warm, type World } from "../world.ts"
 import { everyCall } from "./operations.ts"
 
 const secrets = inGroup("secrets")
@@ -52,6 +52,7 @@ const whatever = (spoil: (backend: Backend, echo: string) => void) =>
       yield* guarded(world, run, [secret])
       world.backend.recover()
     }
+    yield* atRest(world)
   })
 
 const misplaced = Effect.fnUntraced(function* (world: World) {
