@@ -1,0 +1,166 @@
+/** The findings as tables, for a terminal and for `docs/faults.md` alike. */
+import { latest } from "./backend.ts"
+import type { Findings } from "./campaign.ts"
+import { guards } from "./guards.ts"
+import type { Sum } from "./sum.ts"
+import { total } from "./tally.ts"
+import type { Damage } from "./truth.ts"
+
+type Row = ReadonlyArray<string>
+
+const table = (head: Row, rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+  const all = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
+  const line = (row: Row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
+  return [line(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line)]
+}
+
+const damageOf = ({ duplicates, ghosts, orphans }: Damage): Row => [duplicates, orphans, ghosts].map(String)
+
+const damageHead = ["duplicate live keys", "live keys without a holder", "holders without a live key"]
+
+const minutes = (milliseconds: number): string => `${(milliseconds / 60_000).toFixed(1)} min`
+
+const mainTable = (sums: ReadonlyArray<Sum>) =>
+  table(
+    ["backend", "operations", "create calls", "keys made", "live at the end", ...damageHead, "time"],
+    sums.map((sum) => [
+      sum.backend,
+      String(sum.operations),
+      String(total(sum.creates)),
+      String(sum.made),
+      String(sum.live),
+      ...damageOf(sum),
+      minutes(sum.milliseconds)
+    ])
+  )
+
+const processTable = (sums: ReadonlyArray<Sum>) =>
+  table(
+    ["backend", "killed (`kill -9`)", "ended without finalizers", "stopped beyond its lease", "recoveries asked"],
+    sums.map(({ abandoned, backend, kills, recoveries, stops }) =>
+      [backend, total(kills), abandoned, total(stops), total(recoveries)].map(String)
+    )
+  )
+
+const endTable = (sums: ReadonlyArray<Sum>) =>
+  table(
+    [
+      "backend",
+      "delivered",
+      "abandoned",
+      "still open",
+      "chains",
+      "entries",
+      "latest commit, of the settle bound",
+      "left by deliveries that outlived their lease"
+    ],
+    sums.map(({ backend, entries, isIntact, latest, overrun, states, unsettled }) => [
+      backend,
+      String(states.get("delivered") ?? 0),
+      String(states.get("abandoned") ?? 0),
+      String(unsettled),
+      isIntact ? "intact" : "BROKEN",
+      String(entries),
+      latest === 0 ? "-" : latest.toFixed(2),
+      String(overrun)
+    ])
+  )
+
+/** Rows of counters by name, a column per backend. */
+const countTable = (
+  first: string,
+  sums: ReadonlyArray<Sum>,
+  countsOf: (sum: Sum) => ReadonlyMap<string, number>
+): ReadonlyArray<string> => {
+  const names = [...new Set(sums.flatMap((sum) => [...countsOf(sum).keys()]))].toSorted()
+  return table(
+    [first, ...sums.map(({ backend }) => backend)],
+    names.map((name) => [name, ...sums.map((sum) => String(countsOf(sum).get(name) ?? 0))])
+  )
+}
+
+const short = (damage: Damage): string => damageOf(damage).join(" / ")
+
+const guardTable = ({ guards: rows }: Findings) =>
+  table(
+    ["guard", "backend", "operations", "with it", "without it", "what is gone without it"],
+    rows.map((row) => [
+      guards[row.guard].title,
+      row.backend,
+      String(row.operations),
+      short(row.with),
+      short(row.without),
+      guards[row.guard].without
+    ])
+  )
+
+const naiveTable = ({ naive }: Findings) =>
+  table(
+    ["backend", "client", "operations", "keys made", "duplicate live keys", "live keys without a holder"],
+    naive.map(({ backend, client, duplicates, made, operations, orphans }) => [
+      backend,
+      client,
+      String(operations),
+      String(made),
+      String(duplicates),
+      String(orphans)
+    ])
+  )
+
+const section = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> => [
+  "",
+  `### ${title}`,
+  "",
+  ...lines
+]
+
+/** How a campaign was run. */
+export interface Circumstances {
+  readonly command: string
+  readonly factor: number
+  readonly seed: number
+  readonly machine: string
+  readonly versions: string
+  readonly date: string
+}
+
+const preamble = (circumstances: Circumstances, findings: Findings): ReadonlyArray<string> => [
+  `Command: \`${circumstances.command}\`. Seed ${circumstances.seed}. Every time is divided by ${circumstances.factor}.`,
+  `${circumstances.date}, ${circumstances.machine}, ${circumstances.versions}; ${findings.minutes.toFixed(1)} minutes.`
+]
+
+/** Writes all tables. */
+export const report = (circumstances: Circumstances, findings: Findings): ReadonlyArray<string> => {
+  const { sums } = findings
+  return [
+    ...preamble(circumstances, findings),
+    ...section("What is left after convergence", mainTable(sums)),
+    ...section("Processes", processTable(sums)),
+    ...section(
+      "Kills by point",
+      countTable("point", sums, ({ kills }) => kills)
+    ),
+    ...section(
+      "How create calls ended",
+      countTable("end", sums, ({ creates }) => creates)
+    ),
+    ...section(
+      `Creates that met a fault, by kind (a request commits at most ${latest / 1000} s late)`,
+      countTable("fault", sums, ({ lost }) => lost)
+    ),
+    ...section(
+      "Other requests that met a fault",
+      countTable(
+        "fault",
+        sums.filter(({ otherLost }) => otherLost.size > 0),
+        ({ otherLost }) => otherLost
+      )
+    ),
+    ...section("Journals", endTable(sums)),
+    ...(findings.guards.length === 0
+      ? []
+      : section("Guards taken away in turn (duplicates / without a holder / without a key)", guardTable(findings))),
+    ...(findings.naive.length === 0 ? [] : section("Naive clients under the same faults", naiveTable(findings)))
+  ]
+}
