@@ -3,6 +3,7 @@ import { barrels } from "./barrels.ts"
 import { capabilityTables } from "./capabilityTable.ts"
 import { checkPackages } from "./checkPackages.ts"
 import { configurationJudge } from "./configurations.ts"
+import { configurationSchema } from "./configurationSchema.ts"
 import { report } from "./finding.ts"
 import { checkExamples } from "./readmeExamples.ts"
 
@@ -11,4 +12,5 @@ const root = process.cwd()
 report("structure", checkPackages(root))
 report("barrels", barrels(root, true))
 report("capabilities", await capabilityTables(root, true))
+report("configuration schema", await configurationSchema(root, true))
 report("examples", await checkExamples({ root, validateConfiguration: await configurationJudge(root) }))

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { barrels } from "./barrels.ts"
 import { capabilityTables } from "./capabilityTable.ts"
+import { configurationSchema } from "./configurationSchema.ts"
 import type { Finding } from "./finding.ts"
 import { isVague } from "./rules/files.ts"
 import { filesBelow, readJson, type Manifest } from "./workspace.ts"
@@ -147,7 +148,11 @@ export const newAdapter = async (options: Options): Promise<Outcome> => {
   )
   writeFileSync(join(root, `packages/${name}/src/index.ts`), "")
   link(options)
-  const findings = [...barrels(root, false), ...(await capabilityTables(root, false))]
+  const findings = [
+    ...barrels(root, false),
+    ...(await capabilityTables(root, false)),
+    ...(await configurationSchema(root, false))
+  ]
   return { written: [...files, `packages/${name}/src/index.ts`].toSorted(), findings }
 }
 
@@ -163,8 +168,8 @@ Next:
    (let it behave as the server does, from the server's own documents)
 4. packages/${name}/src/${namespace}.ts, src/internal/wire.ts, src/internal/reason.ts
    (write one function after the other; "Writing an adapter" in packages/core/README.md has the rules)
-5. node tools/src/capabilityTable.ts
-   (after each change of what the adapter declares)
+5. node tools/src/capabilityTable.ts and node tools/src/configurationSchema.ts
+   (after each change of what the adapter declares, and of its options)
 6. packages/${name}/README.md and the table of packages in README.md
 7. npm run check
 `

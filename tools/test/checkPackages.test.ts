@@ -52,6 +52,12 @@ const cases: ReadonlyArray<Case> = [
     problem: new RegExp(`"${field}" differs`)
   })),
   {
+    title: "a schema that is not published",
+    changes: { "packages/core/schema/core.schema.json": "{}" },
+    file: manifest,
+    problem: /"files" differs/
+  },
+  {
     title: "export conditions in another order",
     changes: edit(
       manifest,

@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { pathToFileURL } from "node:url"
-import { entryOf, folderOf, secondCopies } from "./internal/packages.ts"
-import { nearest } from "./internal/spelling.ts"
+import { entryOf, folderOf, placeFrom, secondCopies, withPlacesFrom } from "./internal/packages.ts"
+import { didYouMean, nearest } from "./internal/spelling.ts"
 
 /**
  * Describes an adapter whatever its options are.
@@ -23,12 +23,15 @@ export type AnyAdapter = Pick<Adapter<never>, "name" | "capabilities" | "driver"
 /**
  * Says where adapters come from: those the program carries, by short name, else packages as seen from `folder`.
  *
+ * With `allowed` every adapter whose name is not among them is refused, before anything of its package runs.
+ *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
   readonly folder: string
   readonly builtIn?: Readonly<Record<string, AnyAdapter>>
+  readonly allowed?: ReadonlyArray<string>
 }
 
 const firstParty = ["arthur", "occam", "sql", "whylabs"]
@@ -70,6 +73,15 @@ const notAnAdapter = (wanted: string, reason: string): ConfigurationError =>
     fix: "Name a package that exports an adapter made with @keyfold/core/Adapter."
   })
 
+const notAllowed = (name: string, allowed: ReadonlyArray<string>): ConfigurationError =>
+  new ConfigurationError({
+    problem: `the adapter "${name}" is not among those that this file may load.${didYouMean(name, allowed)}`,
+    fix:
+      allowed.length === 0
+        ? "Add it to adapters, which names none."
+        : `Name one of them, ${allowed.join(", ")}, or add it to adapters.`
+  })
+
 const checkCopies = (wanted: string, entry: string, folder: string): Effect.Effect<void, ConfigurationError> => {
   const [copy] = secondCopies(entry)
   return copy === undefined
@@ -78,8 +90,10 @@ const checkCopies = (wanted: string, entry: string, folder: string): Effect.Effe
         new ConfigurationError({
           problem:
             `the adapter ${wanted} uses a second copy of ${copy.packageName}: ` +
-            `it has ${copy.theirs}, this program has ${copy.ours}.`,
-          fix: `Both must use one copy: install keyfold and the adapter together in ${folder}, and run npm dedupe there.`
+            `it has ${placeFrom(folder, copy.theirs)}, this program has ${placeFrom(folder, copy.ours)}.`,
+          fix:
+            "Both must use one copy: install keyfold and the adapter together in the folder of this file, and run npm " +
+            "dedupe there."
         })
       )
 }
@@ -97,11 +111,12 @@ const isComplete = (adapter: Adapter<unknown>): boolean =>
   Schema.isSchema(adapter.options) &&
   [adapter.capabilities, adapter.driver, adapter.layer].every((part) => typeof part === "function")
 
-const importModule = (wanted: string, entry: string): Effect.Effect<object, ConfigurationError> =>
+const importModule = (wanted: string, entry: string, folder: string): Effect.Effect<object, ConfigurationError> =>
   Effect.tryPromise({
     try: async (): Promise<object> => import(/* @vite-ignore */ pathToFileURL(entry).href),
     catch: (error) => {
-      const reason = error instanceof Error ? (error.message.split("\n")[0] ?? error.name) : "it throws"
+      const message = error instanceof Error ? (error.message.split("\n")[0] ?? error.name) : "it throws"
+      const reason = withPlacesFrom(folder, message)
       const fix = "Install it again, or ask its authors."
       return new ConfigurationError({ problem: `the package ${wanted} could not be loaded: ${reason}.`, fix })
     }
@@ -120,7 +135,7 @@ const fromPackage = Effect.fnUntraced(function* (
   const entry = entryOf(wanted, options.folder)
   if (entry === undefined) return yield* notInstalled(name, options)
   yield* checkCopies(wanted, entry, options.folder)
-  const found = adaptersIn(yield* importModule(wanted, entry))
+  const found = adaptersIn(yield* importModule(wanted, entry, options.folder))
   const [adapter] = found
   if (found.length > 1) return yield* notAnAdapter(wanted, `it exports ${found.length} of them`)
   if (!isAdapter(adapter)) return yield* notAnAdapter(wanted, "it exports no adapter")
@@ -140,7 +155,10 @@ export const load = Effect.fnUntraced(function* (
   name: string,
   options: Options
 ): Effect.fn.Return<Adapter<unknown>, ConfigurationError> {
-  const { builtIn = {} } = options
+  const { allowed, builtIn = {} } = options
+  if (allowed !== undefined && !allowed.some((each) => packageName(each) === packageName(name))) {
+    return yield* notAllowed(name, allowed)
+  }
   const short = shortNameOf(name)
   const carried: unknown = Object.hasOwn(builtIn, short) ? builtIn[short] : undefined
   return isAdapter(carried) ? carried : yield* fromPackage(name, options)

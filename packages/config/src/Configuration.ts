@@ -8,20 +8,14 @@ import type { Capabilities } from "@keyfold/core/Capabilities"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { Journal } from "@keyfold/core/Journal"
 import type { StoreOptions } from "@keyfold/core/KeyStore"
+import type { RetryPolicy } from "@keyfold/core/RetryPolicy"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { dirname } from "node:path"
-import * as AdapterLoader from "./AdapterLoader.ts"
-import * as Finding from "./Finding.ts"
-import { parse, type Document, type Mistake, type Path } from "./internal/document.ts"
-import { mistakesOf } from "./internal/issues.ts"
-import * as journals from "./internal/journal.ts"
-import { read, type Source } from "./internal/locate.ts"
-import { completeWith, failuresOf, mistakeAt, type Checked, type Obtaining } from "./internal/references.ts"
-import { didYouMean } from "./internal/spelling.ts"
-import * as stores from "./internal/store.ts"
+import type * as AdapterLoader from "./AdapterLoader.ts"
+import type * as Finding from "./Finding.ts"
+import type { Mistake } from "./internal/document.ts"
+import { adapterNamesIn } from "./internal/file.ts"
+import { accept, findingsOf, judge, open, type Outcome } from "./internal/judge.ts"
 
 /**
  * Says which file is read and what it may use.
@@ -29,7 +23,8 @@ import * as stores from "./internal/store.ts"
  * - `file`: the file. Omitted, it is the one `KEYFOLD_CONFIG` names, else `keyfold.yaml`, `keyfold.yml` or `keyfold.json`
  *   in `folder`.
  * - `folder`: the working folder; that of the process when omitted.
- * - `env`: the environment variables; those of the process when omitted.
+ * - `env`: the environment variables; those of the process when omitted. Some override members of the file, each named
+ *   after the member's path: `KEYFOLD_STORES_MONITORING_BASE_URL`.
  * - `builtIn`: adapters the program carries, by short name. They are not looked for as packages.
  * - `secrets`: `now` (when omitted) obtains every secret, so that what is missing shows at once; `later` leaves that to
  *   the opening of each store, for programs that need one store or none.
@@ -46,7 +41,8 @@ export interface Options {
 }
 
 /**
- * Holds what the layer of a store takes: the adapter's own options with their secrets, and the store's.
+ * Holds what the layer of a store takes: the adapter's own options with their secrets, and the store's; and what the file
+ * says about trying again, which goes before the `RetryPolicy` that the program runs with.
  *
  * @category models
  * @since 0.1.0
@@ -54,6 +50,7 @@ export interface Options {
 export interface Complete {
   readonly options: unknown
   readonly store: StoreOptions
+  readonly retry: Partial<RetryPolicy>
 }
 
 /**
@@ -101,190 +98,6 @@ export interface Configuration {
   readonly journal: JournalDefinition | undefined
 }
 
-const File = Schema.Struct({
-  stores: Schema.Record(Schema.NonEmptyString, Schema.Record(Schema.String, Schema.Unknown)).annotate({
-    expected: "a mapping from store names to stores"
-  }),
-  default: Schema.optionalKey(Schema.String.annotate({ expected: "the name of a store" })),
-  journal: Schema.optionalKey(
-    Schema.Record(Schema.String, Schema.Unknown).annotate({ expected: "a mapping that says where the journal is" })
-  )
-})
-
-interface Reading {
-  readonly source: Source
-  readonly document: Document
-  readonly mistakes: ReadonlyArray<Mistake>
-  readonly stores: ReadonlyArray<readonly [name: string, written: unknown]>
-  readonly defaultStore: string | undefined
-  readonly journal: object | undefined
-}
-
-/** Names the adapters that stores and journal use, each once. */
-const namesIn = ({ journal, stores }: Reading): ReadonlySet<string> =>
-  new Set([
-    ...stores.flatMap(([, written]) => stringIn(written, "adapter") ?? []),
-    ...(journal === undefined ? [] : [journals.adapterNameOf(journal)])
-  ])
-
-const checkDefault = (value: object, names: ReadonlyArray<string>): ReadonlyArray<Mistake> => {
-  const asked: unknown = Reflect.get(value, "default")
-  if (typeof asked !== "string" || asked === "" || names.length === 0 || names.includes(asked)) return []
-  const problem = `no store has this name.${didYouMean(asked, names)} Stores: ${names.join(", ")}.`
-  return [{ path: ["default"], at: "value", problem }]
-}
-
-const checkFile = (value: unknown): ReadonlyArray<Mistake> => {
-  const decoded = Schema.decodeUnknownResult(File)(value, { errors: "all", onExcessProperty: "error" })
-  return Result.isFailure(decoded) ? mistakesOf(decoded.failure.issue, { base: [], value }) : []
-}
-
-const recordIn = (value: unknown, name: string): object | undefined => {
-  const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
-  return typeof found === "object" && found !== null && !Array.isArray(found) ? found : undefined
-}
-
-const open = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Reading, ConfigurationError> {
-  const folder = options.folder ?? process.cwd()
-  const source = yield* read(folder, options.file, options.env ?? process.env)
-  const document = parse(source.name, source.text)
-  const { value } = document
-  if (value === undefined) {
-    return { source, document, mistakes: [], stores: [], defaultStore: undefined, journal: undefined }
-  }
-  const all = Object.entries(recordIn(value, "stores") ?? {})
-  const names = all.map(([name]) => name)
-  const wrong = [...checkFile(value), ...checkDefault(typeof value === "object" && value !== null ? value : {}, names)]
-  const noStore: Mistake = { path: ["stores"], at: "name", problem: "names no store; name at least one." }
-  return {
-    source,
-    document,
-    mistakes: wrong.length === 0 && names.length === 0 ? [noStore] : wrong,
-    stores: all.filter(([name]) => !wrong.some(({ path }) => path[0] === "stores" && path[1] === name)),
-    defaultStore: names.length === 1 ? names[0] : stringIn(value, "default"),
-    journal: recordIn(value, "journal")
-  }
-})
-
-const stringIn = (value: unknown, name: string): string | undefined => {
-  const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
-  return typeof found === "string" ? found : undefined
-}
-
-interface Context {
-  readonly obtaining: Obtaining
-  readonly load: (name: string) => Effect.Effect<Adapter<unknown>, ConfigurationError>
-}
-
-const baseOf = (name: string): Path => ["stores", name]
-
-const fail = (mistakes: ReadonlyArray<Mistake>) => Result.fail(mistakes)
-
-const define = Effect.fnUntraced(function* (
-  { load, obtaining }: Context,
-  name: string,
-  written: unknown
-): Effect.fn.Return<Checked<StoreDefinition>> {
-  const base = baseOf(name)
-  const adapterName = yield* stores.adapterNameOf(written, base)
-  if (Result.isFailure(adapterName)) return fail(adapterName.failure)
-  const adapter = yield* Effect.result(load(adapterName.success))
-  if (Result.isFailure(adapter)) return fail([mistakeAt([...base, "adapter"], adapter.failure)])
-  const judged = yield* stores.judge(name, adapter.success, written, base)
-  const { shape } = judged
-  const completed = yield* completeWith(
-    obtaining,
-    judged,
-    base,
-    shape === undefined ? undefined : (secrets) => stores.complete(name, shape, secrets, base)
-  )
-  if (shape === undefined || Result.isFailure(completed)) {
-    return fail(Result.isFailure(completed) ? completed.failure : judged.mistakes)
-  }
-  return Result.succeed({
-    name,
-    adapterName: adapterName.success,
-    adapter: shape.adapter,
-    capabilities: shape.capabilities,
-    complete: completed.success
-  })
-})
-
-const defineJournal = Effect.fnUntraced(function* (
-  { load, obtaining }: Context,
-  written: object | undefined
-): Effect.fn.Return<Checked<JournalDefinition | undefined>> {
-  if (written === undefined) return Result.succeed(undefined)
-  const adapterName = journals.adapterNameOf(written)
-  const adapter = yield* Effect.result(load(adapterName))
-  if (Result.isFailure(adapter)) return fail([journals.unloadable(written, adapter.failure)])
-  const opening = yield* journals.define(adapter.success, written, obtaining)
-  return Result.map(opening, (open) => ({ adapterName, open }))
-})
-
-interface Outcome {
-  readonly syntax: ReadonlyArray<Finding.Finding>
-  readonly mistakes: ReadonlyArray<Mistake>
-  readonly locate: Document["locate"]
-  readonly names: ReadonlyArray<string>
-  readonly configuration: Configuration
-}
-
-const findingsOf = ({
-  locate,
-  mistakes,
-  syntax
-}: Pick<Outcome, "syntax" | "mistakes" | "locate">): ReadonlyArray<Finding.Finding> =>
-  Finding.inOrder([...syntax, ...mistakes.map(locate)])
-
-const accept = (outcome: Outcome): Effect.Effect<Configuration, ConfigurationError> => {
-  const findings = findingsOf(outcome)
-  const { configuration } = outcome
-  return findings.length === 0
-    ? Effect.succeed(configuration)
-    : Effect.fail(Finding.toError(findings[0]?.file ?? configuration.file, findings))
-}
-
-/** Makes every adapter be loaded once, however many parts of the file name it. */
-const loadingOnce = Effect.fnUntraced(function* (names: Iterable<string>, options: AdapterLoader.Options) {
-  const adapters = new Map<string, Effect.Effect<Adapter<unknown>, ConfigurationError>>()
-  for (const name of names) adapters.set(name, yield* Effect.cached(AdapterLoader.load(name, options)))
-  return (name: string) => adapters.get(name) ?? AdapterLoader.load(name, options)
-})
-
-const judge = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Outcome, ConfigurationError> {
-  const reading = yield* open(options)
-  const { document, source } = reading
-  const folder = dirname(source.path)
-  const context: Context = {
-    obtaining: {
-      from: { folder, env: options.env ?? process.env },
-      later: options.secrets === "later",
-      refuse: (mistakes) => Finding.toError(source.name, mistakes.map(document.locate))
-    },
-    load: yield* loadingOnce(namesIn(reading), { folder, builtIn: options.builtIn ?? {} })
-  }
-  const defined = yield* Effect.forEach(reading.stores, ([name, written]) => define(context, name, written), {
-    concurrency: 8
-  })
-  const journal = yield* defineJournal(context, reading.journal)
-  const mistakes = [...reading.mistakes, ...failuresOf([...defined, journal])]
-  const stores = defined.flatMap((result) => (Result.isSuccess(result) ? [result.success] : []))
-  return {
-    syntax: document.findings,
-    mistakes,
-    locate: document.locate,
-    names: reading.stores.map(([name]) => name),
-    configuration: {
-      file: source.path,
-      folder,
-      stores: new Map(stores.map((store) => [store.name, store])),
-      defaultStore: reading.defaultStore,
-      journal: Result.isSuccess(journal) ? journal.success : undefined
-    }
-  }
-})
-
 /**
  * Lists every mistake of a configuration file, in the order of its lines; an empty list means that it can be loaded.
  *
@@ -310,7 +123,8 @@ export const check = Effect.fnUntraced(function* (
 export const adapterNames = Effect.fnUntraced(function* (
   options: Options = {}
 ): Effect.fn.Return<ReadonlyArray<string>, ConfigurationError> {
-  return [...namesIn(yield* open(options))]
+  const { document } = yield* open(options)
+  return [...adapterNamesIn(document.value)]
 })
 
 /**

@@ -10,7 +10,9 @@ import * as Schema from "effect/Schema"
  * Describes one mistake: where it is, what was found, what is accepted.
  *
  * `line` and `column` count from 1. `path` leads to the member (`stores.monitoring.apiKey`) and is empty for the file as
- * a whole. No text holds the value of a secret.
+ * a whole. `problem` says everything in one sentence or two; `found`, `accepted` and `suggestion`, the nearest right
+ * spelling, repeat it for programs where they are known. `variable` names the environment variable that the value comes
+ * from. No text holds the value of a secret.
  *
  * @category schemas
  * @since 0.1.0
@@ -20,7 +22,11 @@ export const Finding = Schema.Struct({
   line: Schema.Int,
   column: Schema.Int,
   path: Schema.String,
-  problem: Schema.String
+  problem: Schema.String,
+  found: Schema.optionalKey(Schema.String),
+  accepted: Schema.optionalKey(Schema.String),
+  suggestion: Schema.optionalKey(Schema.String),
+  variable: Schema.optionalKey(Schema.String)
 })
 
 /**
@@ -37,8 +43,10 @@ export interface Finding extends Schema.Schema.Type<typeof Finding> {}
  * @category combinators
  * @since 0.1.0
  */
-export const format = ({ column, file, line, path, problem }: Finding): string =>
-  `${file}:${line}:${column}${path === "" ? "" : `  ${path}`}\n  ${problem}`
+export const format = ({ column, file, line, path, problem, variable }: Finding): string => {
+  const set = variable === undefined ? "" : path === "" ? `  ${variable}` : `, set by ${variable}`
+  return `${file}:${line}:${column}${path === "" ? "" : `  ${path}`}${set}\n  ${problem}`
+}
 
 /**
  * Sorts findings by line and column.

@@ -11,8 +11,9 @@ import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
 import { mkdir, unlink, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
-import { dirname, join, resolve } from "node:path"
+import { dirname, join, relative, resolve } from "node:path"
 import { fileNames } from "./internal/locate.ts"
+import { installedAt } from "./internal/packages.ts"
 import { starterFile } from "./internal/starter.ts"
 
 /**
@@ -91,6 +92,14 @@ const writing = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, Confi
     }
   })
 
+/** The way from a folder to the schema of the file: where this package is installed, or would be. */
+const schemaFrom = (folder: string): string => {
+  const name = "@keyfold/config"
+  const installed = installedAt(name, folder) ?? join(folder, "node_modules", name)
+  const way = relative(folder, join(installed, "schema/keyfold.schema.json")).replaceAll("\\", "/")
+  return way.startsWith("..") ? way : `./${way}`
+}
+
 const randomSecret = (label: string) => Redacted.make(randomBytes(48).toString("base64url"), { label })
 
 /** Takes back a file that was written, where what follows fails. */
@@ -103,7 +112,8 @@ const orRemove =
  * Writes `keyfold.yaml` with an embedded store and a journal, a random pepper and the journal's secret, which only their
  * owner can read.
  *
- * Nothing is overwritten, and a failure leaves no file behind. Losing the pepper kills every key of the database.
+ * Its first line tells editors where the schema of the file is. Nothing is overwritten, and a failure leaves no file
+ * behind. Losing the pepper kills every key of the database.
  *
  * @category constructors
  * @since 0.1.0
@@ -118,7 +128,7 @@ export const initialize = Effect.fnUntraced(function* (
   yield* checkFolder(folder)
   yield* checkPepper(folder, pepper)
   yield* writing(dirname(pepper), () => mkdir(dirname(pepper), { recursive: true, mode: 0o700 }))
-  const text = starterFile({ database, pepper, journal, journalSecret })
+  const text = starterFile({ database, pepper, journal, journalSecret, schema: schemaFrom(folder) })
   const writeText = writing(configuration, () => writeFile(configuration, text, { flag: "wx" }))
   const writeJournalSecret = SecretFile.write(journalSecret, randomSecret("journal secret"))
   yield* SecretFile.write(pepper, randomSecret("pepper")).pipe(

@@ -8,6 +8,7 @@ import type { Capabilities } from "@keyfold/core/Capabilities"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { Journal } from "@keyfold/core/Journal"
 import { KeyStore } from "@keyfold/core/KeyStore"
+import { RetryPolicy } from "@keyfold/core/RetryPolicy"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -51,7 +52,8 @@ const build = Effect.fnUntraced(function* (
   { folder, journal }: Configuration,
   definition: StoreDefinition
 ): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
-  const { options, store } = yield* definition.complete
+  const { options, retry, store } = yield* definition.complete
+  const policy = { ...(yield* RetryPolicy), ...retry }
   // Opened before the store, so that it outlasts what the store still writes while it closes.
   const opened = journal === undefined ? yield* Journal : yield* journal.open
   // Two stores may have equal options and still are two stores, so neither is remembered.
@@ -59,6 +61,7 @@ const build = Effect.fnUntraced(function* (
   const context = yield* Layer.build(layer).pipe(
     Effect.provideService(BaseFolder, folder),
     Effect.provideService(Journal, opened),
+    Effect.provideService(RetryPolicy, policy),
     Effect.mapError((error) => (error.store === undefined ? named(definition.name, error) : error))
   )
   return Context.get(context, KeyStore)

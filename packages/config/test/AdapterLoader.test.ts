@@ -98,6 +98,41 @@ describe("a name", () => {
   )
 })
 
+describe("a list of adapters that may be loaded", () => {
+  it.effect("refuses every other, built in or installed, before it runs, and takes both spellings of a name", () =>
+    Effect.gen(function* () {
+      const folder = yield* project
+      yield* install(folder, "acme-keys", {
+        files: { "index.js": `globalThis.keyfoldAcmeRan = true\n${source("acme")}` }
+      })
+      const tiny = tinyAdapter()
+      const load = (name: string, allowed: ReadonlyArray<string>) =>
+        AdapterLoader.load(name, { folder, builtIn: { tiny }, allowed })
+      for (const [name, allowed] of [
+        ["tiny", "@keyfold/tiny"],
+        ["@keyfold/tiny", "tiny"]
+      ] as const) {
+        assert.strictEqual((yield* load(name, ["sql", allowed])).name, "tiny")
+      }
+      const message = (name: string, ...allowed: ReadonlyArray<string>) =>
+        Effect.map(Effect.flip(load(name, allowed)), ({ message }) => message)
+      assert.strictEqual(
+        yield* message("acme-keys", "sql", "tiny"),
+        'the adapter "acme-keys" is not among those that this file may load. Name one of them, sql, tiny, or add it to adapters.'
+      )
+      assert.strictEqual(
+        yield* message("tiny", "tinny"),
+        'the adapter "tiny" is not among those that this file may load. Did you mean "tinny"? Name one of them, tinny, or add it to adapters.'
+      )
+      assert.strictEqual(
+        yield* message("tiny"),
+        'the adapter "tiny" is not among those that this file may load. Add it to adapters, which names none.'
+      )
+      assert.isFalse("keyfoldAcmeRan" in globalThis)
+    })
+  )
+})
+
 describe("a package", () => {
   it.effect("is found from the file's folder and from the folders above it", () =>
     Effect.gen(function* () {
@@ -167,6 +202,12 @@ describe("a package", () => {
         yield* reason("throwing-lib", { "index.js": "throw new Error('first line\\nsecond line')" }),
         "the package throwing-lib could not be loaded: first line"
       )
+      const missing = { "index.js": `import "no-such-package"` }
+      assert.strictEqual(
+        yield* reason("missing-lib", missing),
+        "the package missing-lib could not be loaded: Cannot find package 'no-such-package' imported from " +
+          "./node_modules/missing-lib/index.js"
+      )
       assert.strictEqual(
         yield* reason("empty-lib", {}),
         "the package empty-lib is installed, but has no file that can be imported"
@@ -187,11 +228,15 @@ describe("a package", () => {
         const copy = yield* install(path, name, { exports: { "./*": "./*.js" }, files: { [`${module}.js`]: "" } })
         const message = yield* refusal(adapter, folder)
         const ours = yield* Effect.promise((): Promise<string> => realpath(require.resolve(`${name}/${module}`)))
+        const shown = ours.includes("node_modules")
+          ? ours.slice(ours.indexOf("node_modules"))
+          : ours.split("/").slice(-3).join("/")
         assert.strictEqual(
           message,
           `the adapter ${adapter} uses a second copy of ${name}: ` +
-            `it has ${join(copy, `${module}.js`).replace(folder, "FOLDER")}, this program has ${ours}. ` +
-            `Both must use one copy: install keyfold and the adapter together in FOLDER, and run npm dedupe there.`
+            `it has ${join(copy, `${module}.js`).replace(folder, ".")}, this program has .../${shown}. ` +
+            "Both must use one copy: install keyfold and the adapter together in the folder of this file, and run npm " +
+            "dedupe there."
         )
       }
       assert.isFalse("keyfoldTestRan" in globalThis)

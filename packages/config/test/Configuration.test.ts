@@ -31,7 +31,8 @@ stores:
 describe("load", () => {
   it.effect("reads YAML and JSON to the same stores", () =>
     Effect.gen(function* () {
-      const text = { stores: { local: { adapter: "tiny", url: "x", token: { env: "TOKEN" } } } }
+      const $schema = "./node_modules/@keyfold/config/schema/keyfold.schema.json"
+      const text = { $schema, stores: { local: { adapter: "tiny", url: "x", token: { env: "TOKEN" } } } }
       const yaml = yield* folderWith({ "keyfold.yaml": one })
       const json = yield* folderWith({ "keyfold.json": JSON.stringify(text, null, "\t") })
       for (const folder of [yaml, json]) {
@@ -129,7 +130,9 @@ describe("check and adapterNames", () => {
         line: 2,
         column: 1,
         path: "defalt",
-        problem: `not a known member. Did you mean "default"? Accepted: stores, default, journal.`
+        problem: `not a known member. Did you mean "default"? Accepted: stores, default, journal, adapters, retry, budget, $schema.`,
+        accepted: "stores, default, journal, adapters, retry, budget, $schema",
+        suggestion: "default"
       })
       assert.deepStrictEqual(rest, [])
       assert.deepStrictEqual(yield* Configuration.adapterNames({ folder }), ["tiny"])

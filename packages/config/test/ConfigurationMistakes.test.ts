@@ -115,9 +115,9 @@ describe("a member", () => {
     [
       "keyfold.yaml has 2 mistakes.",
       "keyfold.yaml:5:5  stores.local.tokne",
-      `  not a known member. Did you mean "token"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, url, token, backups, dialect, limit, timeout, proxy.`,
+      `  not a known member. Did you mean "token"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, url, token, backups, dialect, limit, timeout, proxy.`,
       "keyfold.yaml:7:5  stores.local.defalts",
-      `  not a known member. Did you mean "defaults"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, url, token, backups, dialect, limit, timeout, proxy.`
+      `  not a known member. Did you mean "defaults"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, url, token, backups, dialect, limit, timeout, proxy.`
     ]
   )
 
@@ -168,7 +168,7 @@ stores:
       "keyfold.yaml:4:3  stores.other.adapter",
       "  missing; expected the name of an adapter.",
       "keyfold.yaml:5:1  defalt",
-      `  not a known member. Did you mean "default"? Accepted: stores, default, journal.`
+      `  not a known member. Did you mean "default"? Accepted: stores, default, journal, adapters, retry, budget, $schema.`
     ]
   )
 
@@ -266,6 +266,28 @@ describe("an adapter", () => {
   )
 
   tells(
+    "that the file may not load is told, the journal's too",
+    `adapters: [poor, "@acme/keys"]\njournal: { url: x, secret: { env: TOKEN } }\nstores:\n  a: { adapter: tiny }\n  b: { adapter: "@acme/keys" }\n`,
+    [
+      "keyfold.yaml has 3 mistakes.",
+      "keyfold.yaml:2:10  journal",
+      `  the adapter "sql" is not among those that this file may load. Name one of them, poor, @acme/keys, or add it to adapters.`,
+      "keyfold.yaml:4:17  stores.a.adapter",
+      `  the adapter "tiny" is not among those that this file may load. Name one of them, poor, @acme/keys, or add it to adapters.`,
+      "keyfold.yaml:5:17  stores.b.adapter",
+      "  the package @acme/keys is not installed. In the folder of this file, run: npm install @acme/keys"
+    ]
+  )
+
+  tells("is loaded by no list that is none", `adapters: poor\nstores:\n  a: { adapter: tiny }\n`, [
+    "keyfold.yaml has 2 mistakes.",
+    "keyfold.yaml:1:11  adapters",
+    `  expected a list of names of adapters, found "poor".`,
+    "keyfold.yaml:3:17  stores.a.adapter",
+    `  the adapter "tiny" is not among those that this file may load. Name one of them, poor, or add it to adapters.`
+  ])
+
+  tells(
     "that cannot do what a store asks of it is told before anything is opened",
     `stores:
   poor:
@@ -336,7 +358,7 @@ tenant: {}
       "keyfold.yaml:1:10  default",
       `  no store has this name. Did you mean "local"? Stores: local, remote, guard, poor, same.`,
       "keyfold.yaml:5:5  stores.local.adaptor",
-      `  not a known member. Did you mean "adapter"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, url, token, backups, dialect, limit, timeout, proxy.`,
+      `  not a known member. Did you mean "adapter"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, url, token, backups, dialect, limit, timeout, proxy.`,
       "keyfold.yaml:6:10  stores.local.url",
       "  expected text, found true.",
       "keyfold.yaml:7:12  stores.local.token",
@@ -356,7 +378,7 @@ tenant: {}
       "keyfold.yaml:21:34  stores.same.url",
       "  this name is there twice in one mapping; remove or rename one.",
       "keyfold.yaml:22:1  tenant",
-      "  not a known member. Accepted: stores, default, journal."
+      "  not a known member. Accepted: stores, default, journal, adapters, retry, budget, $schema."
     ]
   )
 })

@@ -106,6 +106,27 @@ describe("initialize", () => {
     })
   )
 
+  it.effect("tells editors where the schema is, installed in its folder or above, by a relative path", () =>
+    Effect.gen(function* () {
+      const home = yield* temporaryFolder
+      const root = yield* temporaryFolder
+      const firstLine = Effect.fnUntraced(function* (path: string) {
+        const folder = join(root, path)
+        yield* Effect.promise(() => mkdir(folder, { recursive: true }))
+        const { configuration } = yield* Initialization.initialize({ folder, env: { HOME: home } })
+        return (yield* content(configuration)).split("\n")[0]
+      })
+      const modeline = (way: string) =>
+        `# yaml-language-server: $schema=${way}/node_modules/@keyfold/config/schema/keyfold.schema.json`
+      assert.strictEqual(yield* firstLine("alone"), modeline("."))
+      const installed = join(root, "project/node_modules/@keyfold/config")
+      yield* Effect.promise(() => mkdir(installed, { recursive: true }))
+      yield* Effect.promise(() => writeFile(join(installed, "package.json"), "{}"))
+      assert.strictEqual(yield* firstLine("project"), modeline("."))
+      assert.strictEqual(yield* firstLine("project/a/b"), modeline("../.."))
+    })
+  )
+
   it.effect("prefers XDG_CONFIG_HOME, and a path that is given; no two peppers are the same", () =>
     Effect.gen(function* () {
       const [first, second, home] = [yield* temporaryFolder, yield* temporaryFolder, yield* temporaryFolder]

@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { builtIns } from "./internal/builtIns.ts"
 import { capabilities } from "./internal/commands/capabilities.ts"
+import { config } from "./internal/commands/config.ts"
 import { create } from "./internal/commands/create.ts"
 import { emulate } from "./internal/commands/emulate.ts"
 import { get } from "./internal/commands/get.ts"
@@ -41,6 +42,7 @@ import { type OutputClosed, Shell } from "./Shell.ts"
 const command = root.pipe(
   Command.withSubcommands([
     init,
+    config,
     stores,
     capabilities,
     create,

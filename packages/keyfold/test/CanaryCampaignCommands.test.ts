@@ -31,6 +31,8 @@ const everything = Effect.fnUntraced(function* (shop: Workshop, store: string, c
   })
   const lines = [
     ["stores"],
+    ["config", "check"],
+    ["config", "show"],
     ["capabilities"],
     ["list"],
     ["get", key.id],
@@ -101,7 +103,15 @@ describe("no command prints a secret", { timeout: 240_000 }, () => {
       const shop = yield* workshop(canaries)
       const records: Records = []
       for (const name of literalNames) {
-        for (const command of [["stores"], ["list"], ["journal"], ["sweep"], ["capabilities"]]) {
+        for (const command of [
+          ["stores"],
+          ["config", "check"],
+          ["config", "show"],
+          ["list"],
+          ["journal"],
+          ["sweep"],
+          ["capabilities"]
+        ]) {
           records.push(...(yield* inEveryFormat(shop, [...command, "--config", join(shop.root, "literal", name)])))
         }
       }

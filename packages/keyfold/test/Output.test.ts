@@ -8,6 +8,7 @@ const steering = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u
 
 const commands = [
   "init",
+  "config",
   "stores",
   "capabilities",
   "create",

@@ -25,22 +25,29 @@ const shape: Manifest = {
   }
 }
 
-/** A package with a command ships the committed launcher, which exists before anything is built. */
-const shapeOf = (manifest: Manifest): Manifest =>
-  manifest.bin === undefined ? shape : { ...shape, files: ["src", "dist", "bin"] }
+/** A package with a command ships the committed launcher, which exists before anything is built; one with a `schema` that. */
+const shapeOf = ({ files, folder, manifest }: Package): Manifest => ({
+  ...shape,
+  files: [
+    "src",
+    "dist",
+    ...(manifest.bin === undefined ? [] : ["bin"]),
+    ...(files.some((path) => path.startsWith(`${folder}/schema/`)) ? ["schema"] : [])
+  ]
+})
 
 const conditions = (exports: unknown): string => JSON.stringify(exports) ?? ""
 
 /** The shared fields are the same in every package; the order of export conditions counts. */
 export const sharedFields = ({ packages }: Workspace): ReadonlyArray<Finding> =>
-  packages.flatMap(({ folder, manifest }) =>
-    Object.entries(shapeOf(manifest))
-      .map(([field, expected]) => ({ field, expected, actual: new Map(Object.entries(manifest)).get(field) }))
+  packages.flatMap((entry) =>
+    Object.entries(shapeOf(entry))
+      .map(([field, expected]) => ({ field, expected, actual: new Map(Object.entries(entry.manifest)).get(field) }))
       .filter(({ actual, expected, field }) =>
         field === "exports" ? conditions(actual) !== conditions(expected) : !isDeepStrictEqual(actual, expected)
       )
       .map(({ expected, field }) => ({
-        file: `${folder}/package.json`,
+        file: `${entry.folder}/package.json`,
         problem: `"${field}" differs from the other packages`,
         mend: `write ${JSON.stringify(expected)}`
       }))

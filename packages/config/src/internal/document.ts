@@ -13,11 +13,14 @@ import {
 } from "yaml"
 import type { Finding } from "../Finding.ts"
 
+/** What a mistake tells to programs, beside its sentence. */
+export type Details = Pick<Finding, "found" | "accepted" | "suggestion" | "variable">
+
 /** The members that lead to a value. */
 export type Path = ReadonlyArray<PropertyKey>
 
 /** One mistake before it has a line; `at` is the name or the value that `path` ends in. */
-export interface Mistake {
+export interface Mistake extends Details {
   readonly path: Path
   readonly at: "name" | "value"
   readonly problem: string
@@ -143,10 +146,10 @@ export const parse = (file: string, text: string): Document => {
   return {
     value,
     findings: [...firstPerLine.values()].toReversed(),
-    locate: ({ at, path, problem }) => {
+    locate: ({ at, path, problem, ...details }) => {
       const place = placeOf(document, path)
       const offset = at === "name" || place.depth < path.length ? place.name : place.value
-      return finding(offset ?? 0, path, problem)
+      return { ...finding(offset ?? 0, path, problem), ...details }
     }
   }
 }

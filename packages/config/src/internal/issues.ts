@@ -3,7 +3,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import type { Mistake, Path } from "./document.ts"
 import { show } from "./show.ts"
-import { didYouMean } from "./spelling.ts"
+import { asking, nearest } from "./spelling.ts"
 
 /** Where a schema was applied: to `value` at `base`, beside members that others read. */
 export interface Context {
@@ -69,19 +69,34 @@ const literals = (ast: SchemaAST.AST): ReadonlyArray<string> => {
   return ast._tag === "Literal" && typeof ast.literal === "string" ? [ast.literal] : []
 }
 
+const suggesting = (suggestion: string | undefined) => (suggestion === undefined ? {} : { suggestion })
+
 const unexpected = (expected: string, context: Context, path: Path, accepted: ReadonlyArray<string> = []): Mistake => {
-  const found = valueAt(context.value, path)
-  const hint = typeof found === "string" ? didYouMean(found, accepted) : ""
-  const problem = `expected ${rephrase(expected)}, found ${show(found)}.${hint}`
-  return { path: [...context.base, ...path], at: "value", problem }
+  const value = valueAt(context.value, path)
+  const suggestion = typeof value === "string" ? nearest(value, accepted) : undefined
+  const [expectation, found] = [rephrase(expected), show(value)]
+  return {
+    path: [...context.base, ...path],
+    at: "value",
+    problem: `expected ${expectation}, found ${found}.${asking(suggestion)}`,
+    found,
+    accepted: expectation,
+    ...suggesting(suggestion)
+  }
 }
 
 const unknownMember = (ast: SchemaAST.AST, context: Context, path: Path): Mistake => {
   const own = ast._tag === "Objects" ? ast.propertySignatures.map(({ name }) => String(name)) : []
   const accepted = [...(path.length === 1 ? (context.otherMembers ?? []) : []), ...own]
   const listed = accepted.length === 0 ? "Nothing is accepted here." : `Accepted: ${accepted.join(", ")}.`
-  const problem = `not a known member.${didYouMean(String(path.at(-1)), accepted)} ${listed}`
-  return { path: [...context.base, ...path], at: "name", problem }
+  const suggestion = nearest(String(path.at(-1)), accepted)
+  return {
+    path: [...context.base, ...path],
+    at: "name",
+    problem: `not a known member.${asking(suggestion)} ${listed}`,
+    accepted: accepted.length === 0 ? "nothing" : accepted.join(", "),
+    ...suggesting(suggestion)
+  }
 }
 
 const missing = (
@@ -92,9 +107,11 @@ const missing = (
 ): Mistake => {
   const property =
     parent?._tag === "Objects" ? parent.propertySignatures.find(({ name }) => name === path.at(-1)) : undefined
-  const expected = property === undefined ? "" : `; expected ${expectedBy(SchemaAST.toEncoded(property.type))}`
+  const accepted = property === undefined ? undefined : expectedBy(SchemaAST.toEncoded(property.type))
+  const expected = accepted === undefined ? "" : `; expected ${accepted}`
   const problem = textOf(annotations, "messageMissingKey") ?? `missing${expected}.`
-  return { path: [...context.base, ...path], at: "name", problem }
+  const details = accepted === undefined ? {} : { accepted }
+  return { path: [...context.base, ...path], at: "name", problem, found: "nothing", ...details }
 }
 
 const checked = (issue: SchemaIssue.Filter, context: Context, path: Path): ReadonlyArray<Mistake> => {

@@ -14,8 +14,13 @@ import { slotsOf } from "./secrets.ts"
 /** Where the journal stands in the file. */
 export const base: Path = ["journal"]
 
-const Members = Schema.Struct({
-  adapter: Schema.optionalKey(Schema.String.annotate({ expected: "the name of an adapter" }).check(Schema.isNonEmpty()))
+/** The members every journal has, whatever its adapter. */
+export const Members = Schema.Struct({
+  adapter: Schema.optionalKey(
+    Schema.String.annotate({ expected: "the name of an adapter" })
+      .check(Schema.isNonEmpty())
+      .annotateKey({ description: "An adapter that can keep a journal; sql when omitted." })
+  )
 })
 
 const memberNames = Object.keys(Members.fields)

@@ -1,7 +1,7 @@
 /** Where npm packages lie, seen from a folder and from this program. */
 import { existsSync, readFileSync, realpathSync } from "node:fs"
 import { createRequire, isBuiltin } from "node:module"
-import { dirname, join } from "node:path"
+import { dirname, isAbsolute, join, relative, sep } from "node:path"
 
 const resolveFrom = (base: string, specifier: string): string | undefined => {
   try {
@@ -11,11 +11,17 @@ const resolveFrom = (base: string, specifier: string): string | undefined => {
   }
 }
 
+/** Finds where a package is installed by walking up from a folder; what stands there may be a link. */
+export const installedAt = (packageName: string, from: string): string | undefined => {
+  const candidate = join(from, "node_modules", packageName)
+  if (existsSync(join(candidate, "package.json"))) return candidate
+  return dirname(from) === from ? undefined : installedAt(packageName, dirname(from))
+}
+
 /** Finds the folder of an installed package by walking up from a folder. */
 export const folderOf = (packageName: string, from: string): string | undefined => {
-  const candidate = join(from, "node_modules", packageName)
-  if (existsSync(join(candidate, "package.json"))) return realpathSync(candidate)
-  return dirname(from) === from ? undefined : folderOf(packageName, dirname(from))
+  const installed = installedAt(packageName, from)
+  return installed === undefined ? undefined : realpathSync(installed)
 }
 
 const conditions: ReadonlyArray<string> = ["node", "import", "module-sync", "default"]
@@ -74,3 +80,22 @@ export const secondCopies = (entry: string): ReadonlyArray<SecondCopy> =>
     const ours = resolveFrom(import.meta.url, specifier)
     return theirs === undefined || ours === undefined || theirs === ours ? [] : [{ packageName, theirs, ours }]
   })
+
+/**
+ * Names a file by its way from a folder. A file elsewhere on the machine is named from its `node_modules` on: where that
+ * lies is nobody else's business, and how packages are nested below it is what matters.
+ */
+export const placeFrom = (folder: string, path: string): string => {
+  const way = relative(folder, path)
+  if (!way.startsWith("..") && !isAbsolute(way)) return `.${sep}${way}`
+  if (/^(?:\.\.[\\/])+node_modules[\\/]/.test(way)) return way
+  const parts = way.split(/[\\/]/).filter((part) => part !== "..")
+  const installed = parts.indexOf("node_modules")
+  return ["...", ...(installed < 0 ? parts.slice(-3) : parts.slice(installed))].join(sep)
+}
+
+/** Names every file that a text names by its way from a folder. */
+export const withPlacesFrom = (folder: string, text: string): string =>
+  text.replaceAll(/(?:file:\/\/)?((?:[A-Za-z]:)?(?:[\\/][^\s'"\\/:]+){2,})/g, (_, path: string) =>
+    placeFrom(folder, path)
+  )

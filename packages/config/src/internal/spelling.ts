@@ -31,8 +31,9 @@ export const nearest = (name: string, accepted: ReadonlyArray<string>): string |
     .toSorted((left, right) => left.cost - right.cost)[0]?.candidate
 }
 
+/** Asks whether a name was meant, or says nothing. */
+export const asking = (suggestion: string | undefined): string =>
+  suggestion === undefined ? "" : ` Did you mean "${suggestion}"?`
+
 /** Asks whether the nearest name was meant, or says nothing. */
-export const didYouMean = (name: string, accepted: ReadonlyArray<string>): string => {
-  const found = nearest(name, accepted)
-  return found === undefined ? "" : ` Did you mean "${found}"?`
-}
+export const didYouMean = (name: string, accepted: ReadonlyArray<string>): string => asking(nearest(name, accepted))

@@ -6,17 +6,19 @@ export interface Names {
   readonly pepper: string
   readonly journal: string
   readonly journalSecret: string
+  readonly schema: string
 }
 
-/** Writes a configuration with one embedded store and a journal, and the other adapters as comments. */
-export const starterFile = ({
-  database,
-  journal,
-  journalSecret,
-  pepper
-}: Names): string => `# Keyfold: the stores of API keys this folder works with.
-# A secret is never written here. Refer to it: { env: NAME }, { file: path } or { command: [program, argument] }.
+const head = (schema: string): string => `# yaml-language-server: $schema=${schema}
+# By this line editors complete and check the file, where keyfold is installed beside it or above: npm install keyfold
 
+# Keyfold: the stores of API keys this folder works with.
+# A secret is never written here. Refer to it: { env: NAME }, { file: path } or { command: [program, argument] }.
+# What this file comes to: keyfold config show. What is wrong with it: keyfold config check.
+`
+
+/** Writes a configuration with one embedded store and a journal, and the other adapters as comments. */
+export const starterFile = ({ database, journal, journalSecret, pepper, schema }: Names): string => `${head(schema)}
 # The store that is meant where none is named.
 default: local
 

@@ -7,7 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import type { Mistake, Path } from "./document.ts"
+import { Budget, Retry } from "./policies.ts"
 import {
   decode,
   failuresOf,
@@ -23,16 +25,37 @@ import { slotsOf } from "./secrets.ts"
 const Name = Schema.NonEmptyString
 
 /** The members every store has, whatever its adapter. */
-const Members = Schema.Struct({
-  adapter: Schema.String.annotate({ expected: "the name of an adapter" }).check(Schema.isNonEmpty()),
+export const Members = Schema.Struct({
+  adapter: Schema.String.annotate({ expected: "the name of an adapter" })
+    .check(Schema.isNonEmpty())
+    .annotateKey({ description: "A short name means @keyfold/<name>; any other is the npm package's own." }),
   defaults: Schema.optionalKey(
-    Schema.Struct({ owner: Schema.optionalKey(Name), scopes: Schema.optionalKey(Schema.Array(Name)) })
+    Schema.Struct({ owner: Schema.optionalKey(Name), scopes: Schema.optionalKey(Schema.Array(Name)) }).annotateKey({
+      description: "Owner and scopes of keys that are created without."
+    })
   ),
-  scopeMap: Schema.optionalKey(Schema.Record(Name, Schema.Array(Name))),
-  require: Schema.optionalKey(Requirements),
-  cursorSecret: Schema.optionalKey(Secret),
-  labelSecret: Schema.optionalKey(Secret)
+  scopeMap: Schema.optionalKey(
+    Schema.Record(Name, Schema.Array(Name)).annotateKey({
+      description: "From a portable name of a scope to the backend's own scopes."
+    })
+  ),
+  require: Schema.optionalKey(
+    Requirements.annotateKey({ description: "What the backend must be able to do, or the file is refused." })
+  ),
+  cursorSecret: Schema.optionalKey(
+    Secret.annotateKey({ description: "Lets several processes read each other's page cursors." })
+  ),
+  labelSecret: Schema.optionalKey(
+    Secret.annotateKey({ description: "Lets several processes recognise each other's creates." })
+  ),
+  retry: Schema.optionalKey(Retry.annotateKey({ description: "How this store's calls are tried again." })),
+  budget: Schema.optionalKey(
+    Budget.annotateKey({ description: "How many requests this store's credential may send, for all that use it." })
+  )
 })
+
+/** The members that environment variables may set: what code is loaded is for the file alone to say. */
+export const Settable = Members.mapFields(Struct.omit(["adapter"]))
 
 const memberNames = Object.keys(Members.fields)
 
@@ -46,6 +69,10 @@ export interface Shape {
   readonly adapter: Adapter<unknown>
   readonly capabilities: Capabilities
   readonly written: unknown
+  readonly retry: Retry
+  readonly budget: Budget | undefined
+  /** What the adapter's own secrets refer to: the credential that a budget belongs to. */
+  readonly credentials: ReadonlyArray<Needed>
 }
 
 /** A judged store: the secrets it needs, and its shape where nothing is wrong with it. */
@@ -53,12 +80,6 @@ export interface Judged {
   readonly mistakes: ReadonlyArray<Mistake>
   readonly needed: ReadonlyArray<Needed>
   readonly shape: Shape | undefined
-}
-
-/** A store's options, secrets included. */
-export interface Complete {
-  readonly options: unknown
-  readonly store: KeyStore.StoreOptions
 }
 
 const split = (written: unknown): { readonly members: object; readonly options: object } => {
@@ -96,10 +117,12 @@ export const judge = Effect.fnUntraced(function* (
   const wrong = [...mistakes, ...failuresOf([members, options])]
   if (Result.isFailure(members) || Result.isFailure(options)) return { mistakes: wrong, needed, shape: undefined }
   const capabilities = adapter.capabilities(options.success)
-  const { cursorSecret: _, labelSecret: __, ...store } = members.success
+  const { budget, cursorSecret: _, labelSecret: __, retry = {}, ...store } = members.success
   const refused = KeyStore.check({ backend: adapter.name, capabilities }, { ...store, store: name })
   const all = [...wrong, ...refused.map((error) => mistakeAt(base, error))]
-  return { mistakes: all, needed, shape: all.length > 0 ? undefined : { adapter, capabilities, written } }
+  if (all.length > 0) return { mistakes: all, needed, shape: undefined }
+  const credentials = needed.filter(({ path }) => !memberNames.includes(String(path[0])))
+  return { mistakes: [], needed, shape: { adapter, capabilities, written, retry, budget, credentials } }
 })
 
 /** Decodes a store with its secrets in place. */
@@ -108,12 +131,12 @@ export const complete = Effect.fnUntraced(function* (
   { adapter, written }: Shape,
   secrets: ReadonlyArray<Obtained>,
   base: Path
-): Effect.fn.Return<Checked<Complete>> {
+): Effect.fn.Return<Checked<{ readonly options: unknown; readonly store: KeyStore.StoreOptions }>> {
   const parts = split(unveil(written, secrets))
   const members = yield* decodeMembers(parts.members, base)
   const options = yield* decode(adapter.options, parts.options, base, memberNames)
   if (Result.isFailure(members) || Result.isFailure(options)) return Result.fail(failuresOf([members, options]))
-  const { adapter: _, cursorSecret, labelSecret, ...store } = members.success
+  const { adapter: _, budget: __, cursorSecret, labelSecret, retry: ___, ...store } = members.success
   const secretsOfStore = {
     ...(cursorSecret !== undefined && Redacted.isRedacted(cursorSecret) ? { cursorSecret } : {}),
     ...(labelSecret !== undefined && Redacted.isRedacted(labelSecret) ? { labelSecret } : {})

@@ -4,11 +4,13 @@ import type { Journal } from "@keyfold/core/Journal"
 import type { KeyStore } from "@keyfold/core/KeyStore"
 import type { AnyAdapter } from "@keyfold/config/AdapterLoader"
 import type { Configuration, OneStore, StoreDefinition } from "@keyfold/config/Configuration"
+import type { Effective } from "@keyfold/config/Effective"
 import type { Finding } from "@keyfold/config/Finding"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Shell } from "../Shell.ts"
+import { type CommandError, usage } from "./failure.ts"
 import { warn } from "./print.ts"
 import type { Settings } from "./root.ts"
 
@@ -48,6 +50,28 @@ export const readConfiguration = Effect.fnUntraced(function* (
   const { load } = yield* loadConfigurationModule
   return yield* load(yield* optionsFor(settings))
 })
+
+/** Lists every mistake of the configuration file; with `secrets` those of obtaining each secret too. */
+export const checkConfiguration = Effect.fnUntraced(function* (
+  settings: Pick<Settings, "config">,
+  secrets: boolean
+): Effect.fn.Return<ReadonlyArray<Finding>, ConfigurationError, Shell> {
+  const { check } = yield* loadConfigurationModule
+  const options = yield* optionsFor(settings)
+  return yield* check({ ...options, secrets: secrets ? "now" : "later" })
+})
+
+/** Describes what the configuration file comes to. */
+export const describeConfiguration = Effect.fnUntraced(function* (
+  settings: Pick<Settings, "config">
+): Effect.fn.Return<Effective, ConfigurationError, Shell> {
+  const { describe } = yield* Effect.promise(() => import("@keyfold/config/Effective"))
+  return yield* describe(yield* optionsFor(settings))
+})
+
+/** Refuses `--store` where a command is about the whole file. */
+export const wholeFile = ({ store }: Pick<Settings, "store">, command: string): Effect.Effect<void, CommandError> =>
+  Option.isSome(store) ? Effect.fail(usage(`${command} is about the whole file; leave --store out.`)) : Effect.void
 
 const remark = ({ column, file, line, path, problem }: Finding, json: boolean) =>
   json

@@ -1,0 +1,135 @@
+/** Members of the file that environment variables set. */
+import { formatPath, type Mistake, type Path } from "./document.ts"
+import { didYouMean } from "./spelling.ts"
+import { variableOf, type Target } from "./variables.ts"
+
+/** A member that a variable has set. */
+export interface Override {
+  readonly path: Path
+  readonly variable: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What may be set, and from where. Members below `opaque` are not known, so nothing is said about their variables. */
+export interface Sources {
+  readonly targets: ReadonlyArray<Target>
+  readonly opaque: ReadonlyArray<Path>
+  readonly env: Environment
+}
+
+/** The file with its overrides in place. */
+export interface Overridden {
+  readonly value: unknown
+  readonly overrides: ReadonlyArray<Override>
+  readonly mistakes: ReadonlyArray<Mistake>
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Returns a copy of `value` with `replacement` at `path`; mappings that are missing on the way are made. */
+const setAt = (value: unknown, path: Path, replacement: unknown): unknown => {
+  const [segment, ...rest] = path
+  if (segment === undefined) return replacement
+  const own = isRecord(value) ? value : {}
+  const name = String(segment)
+  return { ...own, [name]: setAt(Object.hasOwn(own, name) ? own[name] : undefined, rest, replacement) }
+}
+
+/** Names the variables that the file itself reads secrets from: they override nothing. */
+const readBy = (value: unknown): ReadonlyArray<string> => {
+  if (Array.isArray(value)) return value.flatMap(readBy)
+  if (!isRecord(value)) return []
+  const { env } = value
+  return [...(typeof env === "string" ? [env] : []), ...Object.values(value).flatMap(readBy)]
+}
+
+const heads = ["STORES", "JOURNAL", "RETRY", "BUDGET"].map((head) => `KEYFOLD_${head}_`)
+
+const unknown = (variable: string, { targets }: Sources): Mistake => {
+  const settable = targets.flatMap((target) => (target.read === undefined ? [] : [target.variable]))
+  const problem = `no member of this configuration has this variable.${didYouMean(variable, settable)}`
+  return { path: [], at: "name", problem: `${problem} Unset it, or mend its name.`, variable }
+}
+
+const literal = ({ path, variable }: Target): Mistake => ({
+  path,
+  at: "value",
+  variable,
+  problem:
+    `a secret does not stand in a variable of this name. Set ${variable}_FILE to the path of a file that holds it, or ` +
+    `${variable}_ENV to the name of the variable that does.`
+})
+
+const ambiguous = (variable: string, targets: ReadonlyArray<Target>): Mistake => ({
+  path: [],
+  at: "name",
+  variable,
+  problem: `it may mean ${targets.map(({ path }) => formatPath(path)).join(" or ")}. Rename a store.`
+})
+
+const twice = (first: Target, second: Target): Mistake => ({
+  path: first.path,
+  at: "value",
+  variable: first.variable,
+  problem: `${second.variable} sets it too. Unset one of them.`
+})
+
+/** Sorts out what a variable means: a member, or what is wrong with it. */
+const meaning = (variable: string, targets: ReadonlyArray<Target>): Target | Mistake => {
+  const [target, ...others] = targets
+  if (target === undefined || others.length > 0) return ambiguous(variable, targets)
+  return target.read === undefined ? literal(target) : target
+}
+
+const isTarget = (meant: Target | Mistake): meant is Target => "read" in meant
+
+const isSet = (text: string | undefined): text is string => text !== undefined && text !== ""
+
+/** The targets of each variable; a member that a union describes twice counts once. */
+const byVariable = (targets: ReadonlyArray<Target>): ReadonlyMap<string, ReadonlyArray<Target>> => {
+  const once = new Map(targets.toReversed().map((target) => [`${target.variable} ${formatPath(target.path)}`, target]))
+  return Map.groupBy([...once.values()].toReversed(), ({ variable }) => variable)
+}
+
+/** A variable that another one refers to holds that secret, and overrides nothing itself. */
+const referredTo = (
+  given: ReadonlyArray<string>,
+  known: ReadonlyMap<string, ReadonlyArray<Target>>,
+  env: Environment
+) => given.flatMap((name) => (known.get(name) ?? []).flatMap(({ read }) => readBy(read?.(env[name] ?? ""))))
+
+/** Puts what the environment says into the file. A variable that is empty says nothing. */
+export const apply = (value: unknown, sources: Sources): Overridden => {
+  const { env, opaque, targets } = sources
+  const known = byVariable(targets)
+  const set = Object.keys(env).filter((name) => isSet(env[name]))
+  const read = new Set([...readBy(value), ...referredTo(set, known, env)])
+  const given = set.filter((name) => !read.has(name)).toSorted()
+  const meant = given.flatMap((name) => {
+    const found = known.get(name)
+    return found === undefined ? [] : [meaning(name, found)]
+  })
+  const chosen = meant.filter(isTarget)
+  const hidden = opaque.map((path) => `${variableOf(path)}_`)
+  const strange = given
+    .filter((name) => !known.has(name) && heads.some((head) => name.startsWith(head)))
+    .filter((name) => !hidden.some((prefix) => name.startsWith(prefix)))
+  const doubled = [...Map.groupBy(chosen, ({ path }) => formatPath(path)).values()].flatMap(([first, second]) =>
+    first === undefined || second === undefined ? [] : [twice(first, second)]
+  )
+  return {
+    value: chosen.reduce((all, { path, read, variable }) => setAt(all, path, read?.(env[variable] ?? "")), value),
+    overrides: chosen.map(({ path, variable }) => ({ path, variable })),
+    mistakes: [
+      ...meant.flatMap((each) => (isTarget(each) ? [] : [each])),
+      ...doubled,
+      ...strange.map((name) => unknown(name, sources))
+    ]
+  }
+}
+
+/** Names the variable that a mistake comes from, where it comes from one. */
+export const variableBehind = (path: Path, overrides: ReadonlyArray<Override>): string | undefined =>
+  overrides.find((override) => override.path.every((segment, index) => segment === path[index]))?.variable
