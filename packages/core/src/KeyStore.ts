@@ -22,6 +22,7 @@ import * as cursor from "./internal/cursor.ts"
 import { getFromDriver, getFromList } from "./internal/derive.ts"
 import { makeListing } from "./internal/listing.ts"
 import * as finders from "./internal/finder.ts"
+import * as ownership from "./internal/ownership.ts"
 import * as recent from "./internal/recent.ts"
 import * as reconcile from "./internal/reconcile.ts"
 import { makeRecovery } from "./internal/recover.ts"
@@ -56,7 +57,9 @@ export interface CreateOptions {
  * Configures one store, whatever its backend.
  *
  * - `store`: the name used in errors and spans; the backend's name when omitted.
- * - `tenant`: whose keys these are, on a backend that partitions natively; refused elsewhere.
+ * - `tenant`: whose keys these are, on a backend that partitions natively. Where keys have marks instead, the store shows
+ *   those the tenant made with this `labelSecret` (or journal) and no others, and looks a key up before it does anything to
+ *   it. Refused elsewhere.
  * - `defaults`: owner and scopes for specs that leave them out.
  * - `scopeMap`: portable scope name → the backend's own scopes. With a map, only its names are accepted. On a backend
  *   without scopes a name must map to `[]`: so the operator accepts that such a key may do everything.
@@ -162,13 +165,14 @@ const scopeMistakes = ({ backend, capabilities }: Backend, options: StoreOptions
 const tenantMistakes = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
   const field = "tenant"
   if (options.tenant === "") return [{ field, problem: "the tenant is empty.", fix: "Name it, or remove it." }]
-  return options.tenant === undefined || capabilities.tenancy === "native"
+  return options.tenant === undefined || capabilities.tenancy === "native" || ownership.tellsApart(capabilities)
     ? []
     : [{ field, problem: `${backend} does not keep tenants apart.`, fix: "Remove tenant, or choose another backend." }]
 }
 
 const unmetRequirements = ({ backend, capabilities }: Backend, options: StoreOptions): ReadonlyArray<Mistake> => {
-  const missing = unmet(capabilities, options.require ?? {})
+  const seen = ownership.isView(capabilities, options) ? ownership.capabilitiesOfView(capabilities) : capabilities
+  const missing = unmet(seen, options.require ?? {})
   const fix = "Choose another backend for this store, or drop the requirement."
   return missing.length === 0
     ? []
@@ -197,45 +201,70 @@ export const check = (backend: Backend, options: StoreOptions): ReadonlyArray<Co
     ...scopeMistakes(backend, options),
     ...unmetRequirements(backend, options)
   ]
-  return mistakes.map(
-    ({ field, fix, problem }) =>
-      new ConfigurationError({
-        store: options.store ?? backend.backend,
-        ...(field === undefined ? {} : { field }),
-        problem,
-        ...(fix === undefined ? {} : { fix })
-      })
-  )
+  return mistakes.map((mistake) => told(backend, options, mistake))
+}
+
+const told = ({ backend }: Backend, options: StoreOptions, { field, fix, problem }: Mistake): ConfigurationError =>
+  new ConfigurationError({
+    store: options.store ?? backend,
+    ...(field === undefined ? {} : { field }),
+    problem,
+    ...(fix === undefined ? {} : { fix })
+  })
+
+/** What would leave a tenant with the keys of others, or with none of its own after a restart. */
+const isolationMistake = (driver: Driver, options: StoreOptions, isKeyed: boolean): Mistake | undefined => {
+  const { backend, capabilities, partition } = driver
+  if (options.tenant === undefined) return undefined
+  if (capabilities.tenancy === "native" && partition === undefined) {
+    return { field: "tenant", problem: `${backend} says that it keeps tenants apart, and has no way to.` }
+  }
+  return isKeyed || !ownership.isView(capabilities, options)
+    ? undefined
+    : {
+        field: "labelSecret",
+        problem: `tenants of ${backend} are told apart by keyed marks, and the store has no secret for them.`,
+        fix: "Set labelSecret to at least 16 random characters, the same in every process, or use a journal."
+      }
+}
+
+/** A store, and what its tenant sees of it: the same where nobody has to be told apart. */
+interface Built {
+  readonly store: Store
+  readonly view: Store
 }
 
 const makeStore = Effect.fnUntraced(function* (
   name: string,
   driver: Driver,
   options: StoreOptions
-): Effect.fn.Return<Store, never, Scope.Scope> {
+): Effect.fn.Return<Built, never, Scope.Scope> {
   const { backend } = driver
   const engine = { policy: yield* RetryPolicy, budget: options.budget ?? RequestBudget.unlimited() }
-  const reading = {
+  const reading = (driver: Driver) => ({
     driver,
-    engine,
-    recent: recent.make(driver.capabilities.consistency.visibility),
     ...(driver.get === undefined ? getFromList(driver, engine) : getFromDriver(driver.get, engine))
-  }
+  })
+  const known = { engine, recent: recent.make(driver.capabilities.consistency.visibility) }
   const journal = yield* Journal
   const secret = options.labelSecret ?? journal?.secret ?? crypto.randomBytes(32)
   const codec = yield* Label.make({ secret, backend, tenant: options.tenant })
   const finder = finders.make(driver, engine, codec)
-  const revoke = (ref: KeyRef) => revokeNow(reading, ref)
-  return {
-    ...reading,
+  const revoking = { ...known, ...reading(driver) }
+  const store: Store = {
+    ...revoking,
     name,
     options,
     codec,
     journal,
     finder,
-    reconciler: yield* reconcile.make({ driver, finder, name, revoke }),
+    confirm: ownership.trusting,
+    reconciler: yield* reconcile.make({ driver, finder, name, revoke: (ref) => revokeNow(revoking, ref) }),
     cursors: yield* cursor.make({ store: name, backend, tenant: options.tenant }, options.cursorSecret)
   }
+  if (!ownership.isView(driver.capabilities, options)) return { store, view: store }
+  const own = reading(ownership.view(driver, codec))
+  return { store, view: { ...store, ...own, confirm: ownership.confirming({ ...known, read: own.read }) } }
 })
 
 /**
@@ -255,21 +284,24 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
   const [mistake] = check(whole, options)
   if (mistake !== undefined) return yield* mistake
+  const isKeyed = options.labelSecret !== undefined || (yield* Journal) !== undefined
+  const unsafe = isolationMistake(whole, options, isKeyed)
+  if (unsafe !== undefined) return yield* told(whole, options, unsafe)
   const driver = options.tenant === undefined ? whole : (whole.partition?.(options.tenant) ?? whole)
-  const store = yield* makeStore(options.store ?? driver.backend, driver, options)
+  const { store, view } = yield* makeStore(options.store ?? driver.backend, driver, options)
   return KeyStore.of({
     store: store.name,
     backend: driver.backend,
     tenant: Option.fromUndefinedOr(options.tenant),
     get capabilities() {
       return store.finder.survival() === "lost"
-        ? { ...driver.capabilities, createSafety: "none" as const }
-        : driver.capabilities
+        ? { ...view.driver.capabilities, createSafety: "none" as const }
+        : view.driver.capabilities
     },
     create: makeCreate(store),
     ...makeRecovery(store),
-    ...makeListing(store),
-    ...makeCalls(store)
+    ...makeListing(view),
+    ...makeCalls(view)
   })
 })
 

@@ -77,6 +77,8 @@ export interface CodecOptions {
  *
  * - `fingerprint` names an operation without giving its id away.
  * - `write` makes the label of one attempt.
+ * - `claims` tells whether a label's mark names this codec's tenant: by its form alone, so that most labels of other
+ *   tenants need no digest. It proves nothing.
  * - `trusted` returns the mark of a label that this codec's secret wrote for this backend, tenant and very name, and
  *   undefined for any other. Act on a key only after asking it.
  *
@@ -86,6 +88,7 @@ export interface CodecOptions {
 export interface Codec {
   readonly fingerprint: (operationId: OperationId) => Effect.Effect<string>
   readonly write: (name: string | undefined, operationId: OperationId, nonce: string) => Effect.Effect<string>
+  readonly claims: (label: string) => boolean
   readonly trusted: (label: string) => Effect.Effect<Mark | undefined>
   /** Digests anything that JSON can hold, keyed, so that it can be compared later and not be guessed. */
   readonly digest: (value: Schema.Json) => Effect.Effect<string>
@@ -127,6 +130,7 @@ export const make = Effect.fnUntraced(function* (options: CodecOptions): Effect.
       const mark = `kf1-${operation}${nonce}${tenantMark}${yield* check(name, operation, nonce)}`
       return name === undefined ? mark : `${name} ${mark}`
     }),
+    claims: (label) => read(label).mark?.tenant === tenantMark,
     trusted: Effect.fnUntraced(function* (label) {
       const { mark, name } = read(label)
       if (mark === undefined || mark.tenant !== tenantMark) return undefined

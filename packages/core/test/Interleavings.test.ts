@@ -7,6 +7,9 @@ const fates: ReadonlyArray<Fate> = ["answered", "lost", "notCommitted", "late"]
 
 const pairs = fates.flatMap((first) => fates.map((second) => [first, second] as const))
 
+/** Where both begin together, who is called A makes no difference. */
+const unordered = pairs.filter(([A, B]) => fates.indexOf(A) <= fates.indexOf(B))
+
 const longest = 300_000
 
 const alone = (A: Fate, B: Fate): Scenario => ({ journal: false, delay: 0, within: "10 hours", fates: { A, B } })
@@ -23,13 +26,13 @@ const isUnharmed = Effect.fnUntraced(function* (scenario: Scenario) {
 })
 
 describe("two processes under one operation id, in every order of their steps", () => {
-  it.effect.each(pairs)(
+  it.effect.each(unordered)(
     "without a journal never revoke each other's key (first %s, second %s)",
     ([A, B]) => isUnharmed(alone(A, B)),
     longest
   )
 
-  it.effect.each(pairs)(
+  it.effect.each(unordered)(
     "with a journal make one key at most, started together (first %s, second %s)",
     ([A, B]) => isUnharmed(together(A, B)),
     longest

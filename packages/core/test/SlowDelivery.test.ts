@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
 import * as MarkerBackend from "./MarkerBackend.ts"
-import { pass, until } from "./Passing.ts"
+import { pass, passing, until } from "./Passing.ts"
 
 const operation = OperationId.make("op-1")
 const address = { store: "marked", operationId: operation }
@@ -48,7 +48,7 @@ const open = Effect.fnUntraced(function* (around: (journal: Journal.Journal) => 
   const journal = yield* Journal.memory
   const store = yield* Effect.provideService(KeyStore.make(backend.driver), Journal.Journal, around(journal))
   yield* Effect.addFinalizer(() => pass(120))
-  return { backend, journal, create: store.create({ name: "ci" }, { operationId: operation }) }
+  return { backend, journal, store, create: store.create({ name: "ci" }, { operationId: operation }) }
 })
 
 describe("a process that stands still", () => {
@@ -83,6 +83,40 @@ describe("a process that stands still", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("after delivering leaves the key to the process that took over, which looks into the sink", () =>
+    Effect.gen(function* () {
+      let lease: Journal.Lease | undefined
+      const { backend, create, journal } = yield* open((journal) => ({
+        ...journal,
+        delivered: (own, nonce, key) =>
+          Effect.andThen(
+            Effect.map(takenOver(journal), (other) => void (lease = other)),
+            journal.delivered(own, nonce, key)
+          )
+      }))
+      const { held, sink } = remembering()
+      const error = yield* passing(Effect.flip(create.pipe(Sink.deliverTo(sink))))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.deepStrictEqual([...backend.live()], [...Option.toArray(held())])
+      const id = Option.getOrThrow(held())
+      assert.isTrue(lease !== undefined && (yield* journal.delivered(lease, "other", { id })))
+      assert.deepStrictEqual(backend.live(), [id])
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("after delivering gives the key back that the other process has settled", () =>
+    Effect.gen(function* () {
+      const { backend, create } = yield* open((journal) => ({
+        ...journal,
+        delivered: (lease, nonce, key) =>
+          Effect.andThen(Effect.flatMap(takenOver(journal), journal.abandon), journal.delivered(lease, nonce, key))
+      }))
+      const error = yield* passing(Effect.flip(create.pipe(Sink.deliverTo(remembering().sink))))
+      assert.strictEqual(error.reason._tag, "Conflict")
+      assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("before each look at the journal gives the key back after three tries", () =>
     Effect.gen(function* () {
       const { backend, create } = yield* open((journal) => ({
@@ -94,6 +128,29 @@ describe("a process that stands still", () => {
       assert.strictEqual(error.reason._tag, "Unavailable")
       assert.isTrue(Option.isNone(held()))
       assert.deepStrictEqual(backend.live(), [])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a journal that fails once the sink has the secret", () => {
+  it.effect("leaves the key to recover, which finds it in the sink", () =>
+    Effect.gen(function* () {
+      const failure = new Journal.JournalError({ problem: "the disk is full" })
+      let isBroken = true
+      const { backend, create, store } = yield* open((journal) => ({
+        ...journal,
+        delivered: (...given) => (isBroken ? Effect.fail(failure) : journal.delivered(...given))
+      }))
+      const { held, sink } = remembering()
+      const error = yield* passing(Effect.flip(create.pipe(Sink.deliverTo(sink))))
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      isBroken = false
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(yield* passing(store.recover(operation, { sink })), {
+        kind: "delivered",
+        key: { id: Option.getOrThrow(held()) }
+      })
+      assert.deepStrictEqual([...backend.live()], [...Option.toArray(held())])
     }).pipe(Effect.scoped)
   )
 })

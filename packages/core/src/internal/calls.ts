@@ -18,6 +18,7 @@ import { isAmbiguous } from "../RetryPolicy.ts"
 import type { Verification } from "../Verification.ts"
 import type { Cursors } from "./cursor.ts"
 import type { Finder } from "./finder.ts"
+import { trusting, verifyOwn, type Confirm } from "./ownership.ts"
 import type { Reconciler } from "./reconcile.ts"
 import type { Recent } from "./recent.ts"
 import { retrying, type CallFailure, type Engine } from "./retry.ts"
@@ -39,6 +40,8 @@ export interface Store {
   readonly get: (ref: KeyRef) => Effect.Effect<ApiKey, DriverError>
   /** The same with retries; lookups that wait together share them. */
   readonly read: (operation: "get" | "usage", ref: KeyRef) => Effect.Effect<ApiKey, CallFailure>
+  /** Asked before the backend is: what it would do to any key must be done to the tenant's own only. */
+  readonly confirm: Confirm
 }
 
 /** The attributes of every span of a store: which store, backend and operation, and nothing about keys. */
@@ -149,15 +152,17 @@ const usageFromKey = (key: ApiKey): KeyUsage => ({
 /** What revoking needs of a store. */
 export type Revoking = Pick<Store, "driver" | "recent" | "get" | "engine">
 
+const revoked = ({ driver }: Revoking, { id }: KeyRef): Revocation => ({
+  id,
+  alreadyRevoked: true,
+  effectiveWithin: driver.capabilities.revocationLag.within
+})
+
 /** Revokes once more only where that changes nothing, and reads what a lost answer left behind. */
 const revokeAttempt = (store: Revoking, ref: KeyRef) => {
   const { capabilities, revoke } = store.driver
   let unsure = false
-  const asRevoked: Revocation = {
-    id: ref.id,
-    alreadyRevoked: true,
-    effectiveWithin: capabilities.revocationLag.within
-  }
+  const asRevoked = revoked(store, ref)
   const known = () => "status" in ref || store.recent.knows(ref.id)
   // Undefined where the key is still there. A missing key proves nothing before it must have become visible.
   const read: Effect.Effect<Revocation | undefined, DriverError> = store.get(ref).pipe(
@@ -203,17 +208,31 @@ export const revokeNow = (store: Revoking, ref: KeyRef): Effect.Effect<Revocatio
 export const revokeVisible = (store: Revoking, ref: KeyRef): Effect.Effect<Revocation, CallFailure> =>
   Effect.suspend(() => untilVisible(store, ref, revocation(store, ref)))
 
+/** Revokes the tenant's own key; run again while it is not visible yet, it goes on where it was. */
+const revokeOwn = (store: Store, ref: KeyRef): Effect.Effect<Revocation, CallFailure> => {
+  let begun: Effect.Effect<Revocation, CallFailure> | undefined
+  return Effect.suspend(
+    () =>
+      begun ??
+      Effect.flatMap(store.confirm(ref), (key) => {
+        if (key?.status === "revoked") return Effect.succeed(revoked(store, ref))
+        begun = revocation(store, key ?? ref)
+        return begun
+      })
+  )
+}
+
 /** Makes `verify` of a store: an outage stays an error and never reads as "not valid". */
 const makeVerify = (store: Store): KeyStore["Service"]["verify"] => {
   const { engine } = store
   const { verify } = store.driver
-  const call = (secret: Redacted.Redacted<string>): Effect.Effect<Verification, KeyStoreError> =>
-    verify === undefined
-      ? Effect.fail(refused(store, "verify", new Unsupported({ capability: "verify" })))
-      : Effect.mapError(
-          retrying("verify", engine, () => verify(secret)),
-          (failure) => failed(store, "verify", failure)
-        )
+  const call = (secret: Redacted.Redacted<string>): Effect.Effect<Verification, KeyStoreError> => {
+    if (verify === undefined) return Effect.fail(refused(store, "verify", new Unsupported({ capability: "verify" })))
+    const ask = retrying("verify", engine, () => verify(secret))
+    return Effect.mapError(store.confirm === trusting ? ask : verifyOwn(store, secret, ask), (failure) =>
+      failed(store, "verify", failure)
+    )
+  }
   return (secret) =>
     guarded(store, "verify").pipe(
       Effect.andThen(call(secret)),
@@ -246,14 +265,14 @@ export const makeCalls = (
   return {
     get: (ref) =>
       Effect.zipWith(call("get", ref, store.read("get", ref)), DateTime.now, (key, now) => present(store, key, now)),
-    revoke: (ref) => Effect.suspend(() => call("revoke", ref, revocation(store, ref))),
+    revoke: (ref) => Effect.suspend(() => call("revoke", ref, revokeOwn(store, ref))),
     usage: (ref) =>
       call(
         "usage",
         ref,
         usage === undefined
           ? Effect.map(store.read("usage", ref), usageFromKey)
-          : retrying("usage", engine, () => usage(ref))
+          : Effect.flatMap(store.confirm(ref), (key) => retrying("usage", engine, () => usage(key ?? ref)))
       ),
     verify: makeVerify(store),
     identify: (secret) => driver.identify?.(secret) ?? Option.none()

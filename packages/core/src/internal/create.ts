@@ -14,6 +14,7 @@ import * as OperationId from "../OperationId.ts"
 import { CurrentDelivery } from "../Sink.ts"
 import { checked, failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
 import * as handover from "./handover.ts"
+import { isView } from "./ownership.ts"
 import { retrying, type CallFailure } from "./retry.ts"
 import * as senders from "./sender.ts"
 import { resolveSpec, type ResolvedSpec } from "./spec.ts"
@@ -73,9 +74,13 @@ const readWithin = (store: Store, options: CreateOptions): Effect.Effect<Duratio
       )
 }
 
-/** A program that asked for safe creates does not go on without them once marks turned out to get lost. */
+/**
+ * A program that asked for safe creates does not go on without them once marks turned out to get lost; nor does a tenant
+ * whose keys nothing else tells from those of others.
+ */
 const refuseUnsafe = (store: Store): Effect.Effect<void, KeyStoreError> =>
-  store.options.require?.safeCreate === true && store.finder.survival() === "lost"
+  (store.options.require?.safeCreate === true || isView(store.driver.capabilities, store.options)) &&
+  store.finder.survival() === "lost"
     ? Effect.fail(
         refused(
           store,

@@ -146,7 +146,7 @@ const toSink = Effect.fnUntraced(function* (
       put.delivery.receipt = receipt
       progress.isHeld = true
     })
-  const confirmed = confirm(sender, progress, minted)
+  const confirmed = confirmSink(sender, progress, minted)
   yield* Effect.uninterruptibleMask((restore) =>
     restore(write(put, issued, sender)).pipe(
       Effect.onInterrupt(() =>
@@ -165,22 +165,51 @@ const toSink = Effect.fnUntraced(function* (
   )
 })
 
-/** Whether the journal says already that this very key was delivered: to `recover`, or in an answer that got lost. */
-const isRecorded = ({ lease, store: { journal } }: Sender, { issued }: Minted): Effect.Effect<boolean, DriverError> =>
+/** Who decides about a key whose sender could not note that it was delivered: `open` as long as another process may. */
+type Owner = "ours" | "theirs" | "open"
+
+/** Asks the journal. It may know of the delivery already: from `recover`, or from a note whose answer got lost. */
+const ownerOf = ({ lease, store: { journal } }: Sender, { issued }: Minted): Effect.Effect<Owner, DriverError> =>
   journal === undefined || lease === undefined
-    ? Effect.succeed(false)
+    ? Effect.succeed("theirs")
     : Effect.retry(journal.find(lease), soon).pipe(
         Effect.mapBoth({
           onFailure: journalFailure,
-          onSuccess: (record) => record?.state === "delivered" && record.key?.id === issued.key.id
+          onSuccess: (record): Owner => {
+            if (record === undefined || record.state === "abandoned") return "theirs"
+            if (record.state !== "delivered") return "open"
+            return record.key?.id === issued.key.id ? "ours" : "theirs"
+          }
         })
       )
 
-const confirm = (sender: Sender, progress: Progress, minted: Minted): Effect.Effect<void, DriverError> =>
+/** Fails, and keeps the operation open: its key is live, and the sink holds it. */
+const undecided = (sender: Sender, problem: string) =>
+  Effect.suspend(() => {
+    sender.unsettled++
+    return Effect.fail(refusal(new OutcomeUnknown({ problem: `the sink has the secret, but ${problem}` })))
+  })
+
+/** Notes that the sink has the secret. From then on the key is revoked only where another process has decided so. */
+const confirmSink = Effect.fnUntraced(function* (
+  sender: Sender,
+  progress: Progress,
+  minted: Minted
+): Effect.fn.Return<void, DriverError> {
+  const noting = noted(sender, (journal, lease) => journal.delivered(lease, minted.nonce, refOf(minted.issued.key)))
+  const asking = Effect.repeat(ownerOf(sender, minted), { schedule: soon, while: (owner) => owner === "open" })
+  const owner = yield* Effect.flatMap(noting, (isNoted) => (isNoted ? Effect.succeed<Owner>("ours") : asking)).pipe(
+    Effect.catch(({ reason }) => undecided(sender, reason.message))
+  )
+  if (owner === "theirs") return yield* takenBack(sender, progress, minted, overtaken)
+  if (owner === "open") return yield* undecided(sender, "another process is at work; recover tells what it decided")
+})
+
+const confirmCaller = (sender: Sender, progress: Progress, minted: Minted): Effect.Effect<void, DriverError> =>
   noted(sender, (journal, lease) => journal.delivered(lease, minted.nonce, refOf(minted.issued.key))).pipe(
-    Effect.flatMap((isNoted) => (isNoted ? Effect.succeed(true) : isRecorded(sender, minted))),
+    Effect.flatMap((isNoted) => (isNoted ? Effect.succeed<Owner>("ours") : ownerOf(sender, minted))),
     Effect.catch(({ reason }) => takenBack(sender, progress, minted, reason)),
-    Effect.flatMap((isOurs) => (isOurs ? Effect.void : takenBack(sender, progress, minted, overtaken)))
+    Effect.flatMap((owner) => (owner === "ours" ? Effect.void : takenBack(sender, progress, minted, overtaken)))
   )
 
 /** Has the secret held by whom it is for: the sink, or the caller. A key that cannot be handed over is revoked again. */
@@ -190,7 +219,7 @@ export const handOver = (
   minted: Minted,
   put: Put | undefined
 ): Effect.Effect<void, DriverError> =>
-  put === undefined ? confirm(sender, progress, minted) : toSink(sender, progress, minted, put)
+  put === undefined ? confirmCaller(sender, progress, minted) : toSink(sender, progress, minted, put)
 
 /** Ends a create that did not succeed: a key that was made and that nobody holds is revoked in the background. */
 export const cleanUp = (sender: Sender, { isHeld, minted }: Progress): Effect.Effect<void> =>

@@ -25,7 +25,7 @@ const invalid = (field: string, problem: string) => Result.fail(new InvalidReque
 const unsupported = (capability: string, problem: string) => Result.fail(new Unsupported({ capability, problem }))
 
 /** Texts that some backends answer with a 500 after the key was made. */
-const isUnstorable = (text: string): boolean => text.includes("\u0000") || !text.isWellFormed()
+export const isUnstorable = (text: string): boolean => text.includes("\u0000") || !text.isWellFormed()
 
 /** Checks a reference to a key. */
 export const checkRef = (ref: KeyRef): Result.Result<KeyRef, Reason> => {
