@@ -22,7 +22,8 @@ const shape: Shape = {
   stops: 4,
   contested: 0.12,
   interrupted: 0.04,
-  isMortal: true
+  isMortal: true,
+  everyFault: true
 }
 
 /** Runs the command as a user would. */

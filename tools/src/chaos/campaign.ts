@@ -62,7 +62,8 @@ const everything = (backend: BackendName, operations: number): Shape => ({
   stops: 2 + Math.floor(operations / 200),
   contested: 0.12,
   interrupted: 0.04,
-  isMortal: true
+  isMortal: true,
+  everyFault: true
 })
 
 /** Processes that live, so that the damage of a missing guard is its own. */
@@ -73,18 +74,23 @@ const calm = (backend: BackendName, operations: number, contested: number): Shap
   stops: 0,
   contested,
   interrupted: 0,
-  isMortal: false
+  isMortal: false,
+  everyFault: false
 })
 
-type Scene = Pick<RoundOptions, "shape" | "mix" | "convergence">
+type Scene = Pick<RoundOptions, "shape" | "mix" | "convergence" | "slow">
 
 /** Without a final sweep, which would hide what the guard is there for; the journal's own run needs kills. */
 const sceneOf = (guard: GuardName, backend: BackendName, operations: number): Scene => {
   const watched = { convergence: "watches" } as const
   const lossy: Faults.Mix = { none: 3, resetAfter: 1, abandoned: 1, late: 1 }
-  if (guard === "nonce") return { ...watched, shape: calm(backend, operations, 0.2), mix: lossy }
+  if (guard === "nonce") {
+    return { ...watched, shape: calm(backend, operations, 0.2), mix: { none: 2, resetAfter: 1 } }
+  }
   if (guard === "settle") return { ...watched, shape: calm(backend, operations, 0), mix: lossy }
-  if (guard === "lease") return { ...watched, shape: calm(backend, operations, 1), mix: { none: 1, slow: 2 } }
+  // Answers that are late and still in time, so that the second process comes while the first one waits.
+  const slow = [2_000, 8_000] as const
+  if (guard === "lease") return { ...watched, shape: calm(backend, operations, 1), mix: { none: 1, slow: 5 }, slow }
   return { convergence: "recover", shape: { ...everything(backend, operations), exits: 0, stops: 0 }, mix: lossy }
 }
 
@@ -179,12 +185,20 @@ const guardJob = (options: Options, guard: GuardName, backend: BackendName, with
 
 const emulatedOf = ({ backends }: Options) => backends.filter(isEmulated)
 
+/** Where a guard is taken away when it is taken away only once. */
+const onceOn: Readonly<Record<GuardName, BackendName>> = {
+  nonce: "arthur",
+  settle: "whylabs-v1",
+  lease: "occam",
+  journal: "whylabs-v0"
+}
+
 const guardJobs = (options: Options): ReadonlyArray<Job<GuardRun>> => {
   const backends = emulatedOf(options)
   if (options.guardOperations === 0 || backends.length === 0) return []
-  return guardNames.flatMap((guard, index) =>
+  return guardNames.flatMap((guard) =>
     backends
-      .filter((_, at) => options.guardsEverywhere || at === index % backends.length)
+      .filter((backend) => options.guardsEverywhere || backend === onceOn[guard])
       .flatMap((backend) => [false, true].map((without) => guardJob(options, guard, backend, without)))
   )
 }

@@ -11,8 +11,8 @@ import { note } from "./tally.ts"
  */
 export type Convergence = "recover" | "watches"
 
-/** The longest lease and the longest settle bound, each with the longest visibility bound, in scaled milliseconds. */
-const settled = 75_000
+/** The longest settle and visibility bounds together, 72 s, and time to look once more; in scaled milliseconds. */
+const settled = 90_000
 
 /** How many recoveries run together. */
 const together = 24

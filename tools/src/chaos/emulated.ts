@@ -56,9 +56,14 @@ interface Ledger {
 const unharmed = { kind: "skew", milliseconds: 0 } as const
 
 const sourceOf = (backend: EmulatedName, options: ServerOptions, ledger: Ledger): FaultSource => {
-  const { forced, mix, seed } = options
+  const { forced, mix, seed, slow } = options
   const { stale } = emulated[backend]
-  const times: Partial<Faults.Times> = { late: [1_000, latest], duplicate: [100, latest], stale: [0, stale] }
+  const times: Partial<Faults.Times> = {
+    late: [1_000, latest],
+    duplicate: [100, latest],
+    stale: [0, stale],
+    ...(slow === undefined ? {} : { slow })
+  }
   const draws = drawsOf(seed)
   const others = Faults.plan({ seed, mix, times })
   const plans = new Map<string, Faults.Plan>()

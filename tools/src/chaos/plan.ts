@@ -44,6 +44,8 @@ export interface Shape {
   readonly interrupted: number
   /** Whether processes may end otherwise than in order. */
   readonly isMortal: boolean
+  /** Whether every kind of fault meets at least one create, whatever the mix says. */
+  readonly everyFault: boolean
 }
 
 /** Slots 0 and 1 live through the round, and may hold secrets themselves; 2 and 3 are killed and start again. */
@@ -202,7 +204,7 @@ export const planRound = (seed: number, shape: Shape, folder: string): RoundPlan
     holders: draft.holders,
     rivals: new Map(stopped.map((name) => [name, rivalOf(draft, name)])),
     forced: new Map([
-      ...eachFaultOnce(names.filter((name) => !draft.traps.has(name))),
+      ...(shape.everyFault ? eachFaultOnce(names.filter((name) => !draft.traps.has(name))) : []),
       ...[...draft.traps].flatMap(([name, trap]) => {
         const kind = forcedBy(trap)
         return kind === undefined ? [] : [[name, kind] as const]

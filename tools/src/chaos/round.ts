@@ -24,6 +24,8 @@ export interface RoundOptions {
   readonly factor: number
   readonly shape: Shape
   readonly mix: Mix
+  /** How late slow answers are, in scaled milliseconds; 1 to 50 s when omitted. */
+  readonly slow?: readonly [least: number, most: number]
   readonly concurrency: number
   readonly convergence: Convergence
   readonly workshop: Workshop
@@ -51,11 +53,12 @@ let databases = 0
 const startServer = (
   options: RoundOptions,
   folder: string,
-  rest: Omit<ServerOptions, "mix" | "seed">
+  rest: Omit<ServerOptions, "mix" | "seed" | "slow">
 ): Promise<Server> => {
-  const { mix, postgres, seed, shape } = options
+  const { mix, postgres, seed, shape, slow } = options
   const { backend } = shape
-  if (!isDatabase(backend)) return serveEmulated(backend, { ...rest, mix, seed })
+  if (!isDatabase(backend))
+    return serveEmulated(backend, { ...rest, mix, seed, ...(slow === undefined ? {} : { slow }) })
   if (backend === "sqlite") return Promise.resolve(serveSqlite(folder))
   if (postgres === undefined) throw new Error("there is no PostgreSQL on this machine")
   databases += 1

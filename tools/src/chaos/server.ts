@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly seed: number
   readonly scale: Scale
   readonly mix: Mix
+  /** How late slow answers are, in scaled milliseconds; 1 to 50 s when omitted. */
+  readonly slow?: readonly [least: number, most: number]
   readonly forced: ReadonlyMap<string, FaultKind | "none">
   /** Operations whose first create the parent wants to be told of, and where. */
   readonly watched: ReadonlyMap<string, Passage>
