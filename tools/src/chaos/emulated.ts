@@ -55,15 +55,16 @@ interface Ledger {
 /** Changes nothing; it lets the plan hear of a request that meets no fault. */
 const unharmed = { kind: "skew", milliseconds: 0 } as const
 
+const timesOf = (backend: EmulatedName, slow: ServerOptions["slow"]): Partial<Faults.Times> => ({
+  late: [1_000, latest],
+  duplicate: [100, latest],
+  stale: [0, emulated[backend].stale],
+  ...(slow === undefined ? {} : { slow })
+})
+
 const sourceOf = (backend: EmulatedName, options: ServerOptions, ledger: Ledger): FaultSource => {
   const { forced, mix, seed, slow } = options
-  const { stale } = emulated[backend]
-  const times: Partial<Faults.Times> = {
-    late: [1_000, latest],
-    duplicate: [100, latest],
-    stale: [0, stale],
-    ...(slow === undefined ? {} : { slow })
-  }
+  const times = timesOf(backend, slow)
   const draws = drawsOf(seed)
   const others = Faults.plan({ seed, mix, times })
   const plans = new Map<string, Faults.Plan>()
