@@ -7,19 +7,17 @@ import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import { OperationId } from "@keyfold/core/OperationId"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as DeadProcess from "./DeadProcess.ts"
+import { labelSecret } from "./DeadProcess.ts"
 import * as MarkerBackend from "./MarkerBackend.ts"
 import { pass, passing, until } from "./Passing.ts"
-
-const secret = Redacted.make("a secret for marks")
 
 const operation = OperationId.make("op-1")
 
 /** Opens a store whose scope ends with the test's, after every watch had its time. */
 const open = Effect.fnUntraced(function* (backend: MarkerBackend.MarkerBackend, options: KeyStore.StoreOptions = {}) {
-  const store = yield* KeyStore.make(backend.driver, { labelSecret: secret, ...options })
+  const store = yield* KeyStore.make(backend.driver, { labelSecret, ...options })
   yield* Effect.addFinalizer(() => pass(600))
   return store
 })
@@ -91,14 +89,7 @@ describe("a create with a journal", () => {
     Effect.gen(function* () {
       const backend = MarkerBackend.make()
       const { journal, store } = yield* journaled(backend)
-      // Its scope is never closed and its fiber never goes on: a process that was killed.
-      const dead = yield* Effect.provideService(
-        Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), yield* Scope.make()),
-        Journal.Journal,
-        { ...journal, minted: () => Effect.never, delivered: () => Effect.never }
-      )
-      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
-      yield* until(() => backend.counts.create === 1)
+      yield* DeadProcess.leaveKey(backend, journal, operation)
       assert.strictEqual(backend.live().length, 1)
       const early = yield* Effect.flip(store.create({ name: "ci" }, { operationId: operation }))
       assert.strictEqual(early.reason._tag, "Conflict")
@@ -133,11 +124,7 @@ describe("a create with a journal", () => {
     Effect.gen(function* () {
       const backend = MarkerBackend.make()
       const { journal, store } = yield* journaled(backend)
-      const dead = yield* Effect.provideService(
-        Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), yield* Scope.make()),
-        Journal.Journal,
-        journal
-      )
+      const dead = yield* DeadProcess.make(backend.driver, journal)
       backend.next({ late: 89_000 })
       yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation, within: "20 seconds" }))
       yield* until(() => backend.counts.create === 1)
@@ -171,13 +158,7 @@ describe("a create with a journal", () => {
     Effect.gen(function* () {
       const backend = MarkerBackend.make()
       const { journal, store } = yield* journaled(backend)
-      const dead = yield* Effect.provideService(
-        Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), yield* Scope.make()),
-        Journal.Journal,
-        { ...journal, minted: () => Effect.never, delivered: () => Effect.never }
-      )
-      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
-      yield* until(() => backend.counts.create === 1)
+      yield* DeadProcess.leaveKey(backend, journal, operation)
       yield* pass(120)
       backend.fail("list", 1000)
       const error = yield* passing(Effect.flip(store.create({ name: "ci" }, { operationId: operation })))
@@ -197,11 +178,7 @@ describe("a create with a journal", () => {
       const driver = MemoryDriver.make()
       const journal = yield* Journal.memory
       const provided = Effect.provideService(Journal.Journal, journal)
-      const dead = yield* Effect.provideService(
-        Scope.provide(KeyStore.make(driver), yield* Scope.make()),
-        Journal.Journal,
-        { ...journal, delivered: () => Effect.never }
-      )
+      const dead = yield* DeadProcess.make(driver, journal)
       yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
       yield* pass(60)
       const refusal = new DriverError({ reason: new PermissionDenied({}), sent: "maybe" })

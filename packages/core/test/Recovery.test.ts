@@ -9,12 +9,11 @@ import * as Sink from "@keyfold/core/Sink"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as DeadProcess from "./DeadProcess.ts"
+import { labelSecret } from "./DeadProcess.ts"
 import * as MarkerBackend from "./MarkerBackend.ts"
 import { pass, passing, until } from "./Passing.ts"
-
-const secret = Redacted.make("a secret for marks")
 
 const operation = OperationId.make("op-1")
 
@@ -24,40 +23,12 @@ const open = Effect.fnUntraced(function* (
   options: KeyStore.StoreOptions = {}
 ) {
   const store = yield* Effect.provideService(
-    KeyStore.make(driver, { labelSecret: secret, ...options }),
+    KeyStore.make(driver, { labelSecret, ...options }),
     Journal.Journal,
     journal
   )
   yield* Effect.addFinalizer(() => pass(120))
   return store
-})
-
-type Stop = "minted" | "delivered"
-
-/** A store that gets no further than a point of the journal, as a process that was killed there. */
-const killedBefore = Effect.fnUntraced(function* (
-  backend: MarkerBackend.MarkerBackend,
-  journal: Journal.Journal,
-  stop: Stop
-) {
-  const dead = yield* Effect.provideService(
-    Scope.provide(KeyStore.make(backend.driver, { labelSecret: secret }), yield* Scope.make()),
-    Journal.Journal,
-    { ...journal, [stop]: () => Effect.never }
-  )
-  return dead
-})
-
-const leave = Effect.fnUntraced(function* (
-  backend: MarkerBackend.MarkerBackend,
-  journal: Journal.Journal,
-  operationId: OperationId = operation
-) {
-  const dead = yield* killedBefore(backend, journal, "delivered")
-  const before = backend.counts.create
-  yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId }))
-  yield* until(() => backend.counts.create > before)
-  return backend.rows.at(-1)?.id ?? KeyId.make("none")
 })
 
 const sinkHolding = (id: string | undefined): Sink.Sink => ({
@@ -72,7 +43,7 @@ describe("recover with a journal", () => {
       const backend = MarkerBackend.make()
       const journal = yield* Journal.memory
       const store = yield* open(backend.driver, journal)
-      const id = yield* leave(backend, journal)
+      const id = yield* DeadProcess.leaveKey(backend, journal, operation)
       const recovery = yield* passing(store.recover(operation))
       assert.strictEqual(recovery.kind, "underWay")
       assert.deepStrictEqual(backend.live(), [id])
@@ -84,7 +55,7 @@ describe("recover with a journal", () => {
       const backend = MarkerBackend.make()
       const journal = yield* Journal.memory
       const store = yield* open(backend.driver, journal)
-      const id = yield* leave(backend, journal)
+      const id = yield* DeadProcess.leaveKey(backend, journal, operation)
       yield* pass(91)
       const recovery = yield* passing(store.recover(operation))
       assert.deepStrictEqual(recovery, { kind: "cleared", revoked: [{ id }] })
@@ -100,11 +71,9 @@ describe("recover with a journal", () => {
       const backend = MarkerBackend.make()
       const journal = yield* Journal.memory
       const store = yield* open(backend.driver, journal)
-      const dead = yield* killedBefore(backend, journal, "delivered")
+      const dead = yield* DeadProcess.make(backend.driver, journal)
       backend.next({ late: 89_000 })
-      yield* Effect.forkDetach(
-        Effect.provideService(dead.create({ name: "ci" }, { operationId: operation }), Sink.CurrentDelivery, undefined)
-      )
+      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
       yield* until(() => backend.counts.create === 1)
       // The process dies here: nobody watches.
       backend.fail("list", 1000)
@@ -121,13 +90,8 @@ describe("recover with a journal", () => {
       const backend = MarkerBackend.make()
       const journal = yield* Journal.memory
       const store = yield* open(backend.driver, journal)
-      const dead = yield* killedBefore(backend, journal, "delivered")
-      const kept: Array<string> = []
-      const sink = Sink.callback("a list", ({ key }) => Effect.sync(() => kept.push(key.id)))
-      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }).pipe(Sink.deliverTo(sink)))
-      yield* until(() => kept.length === 1)
+      const id = yield* DeadProcess.leaveDelivered(backend, journal, operation)
       yield* pass(120)
-      const [id = ""] = kept
       const recovery = yield* passing(store.recover(operation, { sink: sinkHolding(id) }))
       assert.deepStrictEqual(recovery, { kind: "delivered", key: { id: KeyId.make(id) } })
       assert.deepStrictEqual(backend.live(), [id])
@@ -140,11 +104,7 @@ describe("recover with a journal", () => {
       const backend = MarkerBackend.make()
       const journal = yield* Journal.memory
       const store = yield* open(backend.driver, journal)
-      const dead = yield* killedBefore(backend, journal, "delivered")
-      const kept: Array<string> = []
-      const sink = Sink.callback("a list", ({ key }) => Effect.sync(() => kept.push(key.id)))
-      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }).pipe(Sink.deliverTo(sink)))
-      yield* until(() => kept.length === 1)
+      yield* DeadProcess.leaveDelivered(backend, journal, operation)
       yield* pass(120)
       yield* passing(store.recover(operation, { sink: sinkHolding("another") }))
       assert.deepStrictEqual(backend.live(), [])
@@ -163,11 +123,7 @@ describe("recover with a journal", () => {
       const driver = MemoryDriver.make()
       const journal = yield* Journal.memory
       const store = yield* open(driver, journal)
-      const dead = yield* Effect.provideService(
-        Scope.provide(KeyStore.make(driver), yield* Scope.make()),
-        Journal.Journal,
-        { ...journal, delivered: () => Effect.never }
-      )
+      const dead = yield* DeadProcess.make(driver, journal)
       const fiber = yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
       yield* pass(60)
       assert.isUndefined(fiber.pollUnsafe())
@@ -228,16 +184,16 @@ describe("sweepOrphans", () => {
     const journal = yield* Journal.memory
     const store = yield* open(backend.driver, journal)
     const good = yield* store.create({ name: "good" })
-    const orphan = yield* leave(backend, journal)
+    const orphan = yield* DeadProcess.leaveKey(backend, journal, operation)
     yield* pass(101)
-    const young = yield* leave(backend, journal, OperationId.make("op-2"))
+    const young = yield* DeadProcess.leaveKey(backend, journal, OperationId.make("op-2"))
     return { backend, journal, store, good: good.key.id, orphan, young }
   })
 
   it.effect("revokes what nobody holds and leaves delivered keys, strangers and operations under way alone", () =>
     Effect.gen(function* () {
       const { backend, good, orphan, store, young } = yield* orphaned
-      const codec = yield* Label.make({ secret, backend: "marked", tenant: undefined })
+      const codec = yield* Label.make({ secret: labelSecret, backend: "marked", tenant: undefined })
       const stranger = backend.insert(yield* codec.write("stranger", OperationId.make("elsewhere"), "nonce123"))
       const foreign = backend.insert("by hand")
       yield* pass(11)
@@ -288,15 +244,11 @@ describe("sweepOrphans", () => {
       const backend = MarkerBackend.make()
       const journal = yield* Journal.memory
       const store = yield* open(backend.driver, journal)
-      const dead = yield* killedBefore(backend, journal, "delivered")
-      const kept: Array<string> = []
-      const sink = Sink.callback("a list", ({ key }) => Effect.sync(() => kept.push(key.id)))
-      yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }).pipe(Sink.deliverTo(sink)))
-      yield* until(() => kept.length === 1)
+      const id = yield* DeadProcess.leaveDelivered(backend, journal, operation)
       yield* pass(120)
-      const sweep = yield* passing(store.sweepOrphans({ sink: sinkHolding(kept[0]) }))
+      const sweep = yield* passing(store.sweepOrphans({ sink: sinkHolding(id) }))
       assert.deepStrictEqual([sweep.delivered, sweep.orphans], [[operation], []])
-      assert.deepStrictEqual(backend.live(), kept)
+      assert.deepStrictEqual(backend.live(), [id])
     }).pipe(Effect.scoped)
   )
 
@@ -304,11 +256,7 @@ describe("sweepOrphans", () => {
     Effect.gen(function* () {
       const driver = MemoryDriver.make()
       const journal = yield* Journal.memory
-      const dead = yield* Effect.provideService(
-        Scope.provide(KeyStore.make(driver, { tenant: "acme" }), yield* Scope.make()),
-        Journal.Journal,
-        { ...journal, delivered: () => Effect.never }
-      )
+      const dead = yield* DeadProcess.make(driver, journal, { tenant: "acme" })
       yield* Effect.forkDetach(dead.create({ name: "ci" }, { operationId: operation }))
       yield* pass(60)
       const other = yield* open(driver, journal, { tenant: "globex" })
