@@ -105,8 +105,9 @@ const shared = (options: Options): Omit<RoundOptions, keyof Scene | "seed" | "wo
 const describe = ({ audit, milliseconds, tally, truth }: Outcome): string => {
   const damage = `${truth.duplicates} duplicates, ${truth.orphans} without a holder, ${truth.ghosts} without a key`
   const kills = [...tally.kills.values()].reduce((sum, one) => sum + one, 0)
+  const late = truth.overrun === 0 ? "" : `, ${truth.overrun} left by a delivery that outlived its lease`
   const chain = audit.intact ? "" : ", the journal's chain is broken"
-  return `${truth.live} live keys, ${kills} kills, ${damage}${chain}, ${(milliseconds / 1000).toFixed(1)} s`
+  return `${truth.live} live keys, ${kills} kills, ${damage}${late}${chain}, ${(milliseconds / 1000).toFixed(1)} s`
 }
 
 /** Runs jobs a few at a time, in order of their start. */

@@ -1,6 +1,6 @@
 /** The truth when all is over: which keys are live, who holds one, and what does not fit. */
 import type { Holder } from "./message.ts"
-import type { Server } from "./server.ts"
+import type { LiveKey, Server } from "./server.ts"
 import { secretIn } from "./sinks.ts"
 import type { Tally } from "./tally.ts"
 
@@ -38,7 +38,34 @@ const heldBy = (holders: ReadonlyMap<string, Holder>, { held }: Tally): Readonly
   })
 ]
 
-/** Compares what a backend has with what the holders have. `lease` is what a delivery has, in the machine's milliseconds. */
+type Keys = ReadonlyArray<LiveKey>
+
+/** Everything that does not fit. */
+interface Misfits {
+  readonly twins: ReadonlyArray<readonly [operationId: string, keys: Keys]>
+  readonly orphans: Keys
+  readonly ghosts: ReadonlyArray<Held>
+  readonly overrun: ReadonlyArray<Held>
+}
+
+const detailsOf = ({ ghosts, orphans, overrun, twins }: Misfits, { deliveries }: Tally): ReadonlyArray<string> => [
+  ...twins.map(([operationId, keys]) => `${operationId}: ${keys.length} live keys`),
+  ...orphans.map(({ id, operationId }) => `${operationId}: nobody holds live key ${id}`),
+  ...ghosts.map(({ operationId }) => `${operationId}: a holder's key is not live`),
+  ...overrun.map(({ operationId }) => {
+    const took = Math.round(deliveries.get(operationId) ?? 0)
+    return `${operationId}: a holder's key is not live; its delivery took ${took} ms and outlived its lease`
+  })
+]
+
+const damagedBy = ({ ghosts, orphans, overrun, twins }: Misfits): ReadonlyArray<string> => [
+  ...new Set([
+    ...twins.map(([operationId]) => operationId),
+    ...[...orphans, ...ghosts, ...overrun].map(({ operationId }) => operationId)
+  ])
+]
+
+/** Compares what a backend has with what holders have. `lease` is a delivery's, in the machine's milliseconds. */
 export const judge = async (
   server: Server,
   holders: ReadonlyMap<string, Holder>,
@@ -50,29 +77,22 @@ export const judge = async (
   const owners = await server.owners(held.map(({ secret }) => secret))
   const liveIds = new Set(live.map(({ id }) => id))
   const heldIds = new Set(owners)
-  const byOperation = Map.groupBy(live, ({ operationId }) => operationId)
-  const twins = [...byOperation].filter(([, keys]) => keys.length > 1)
-  const orphans = live.filter(({ id }) => !heldIds.has(id))
   const dead = held.filter((_, index) => !liveIds.has(owners[index] ?? ""))
-  const ghosts = dead.filter(({ operationId }) => (tally.deliveries.get(operationId) ?? 0) <= lease)
+  const isOverrun = ({ operationId }: Held) => (tally.deliveries.get(operationId) ?? 0) > lease
+  const misfits: Misfits = {
+    twins: [...Map.groupBy(live, ({ operationId }) => operationId)].filter(([, keys]) => keys.length > 1),
+    orphans: live.filter(({ id }) => !heldIds.has(id)),
+    ghosts: dead.filter((one) => !isOverrun(one)),
+    overrun: dead.filter(isOverrun)
+  }
   return {
     live: live.length,
     held: held.length,
-    duplicates: twins.reduce((sum, [, keys]) => sum + keys.length - 1, 0),
-    orphans: orphans.length,
-    ghosts: ghosts.length,
-    overrun: dead.length - ghosts.length,
-    damaged: [
-      ...new Set([
-        ...twins.map(([operationId]) => operationId),
-        ...orphans.map(({ operationId }) => operationId),
-        ...ghosts.map(({ operationId }) => operationId)
-      ])
-    ],
-    details: [
-      ...twins.map(([operationId, keys]) => `${operationId}: ${keys.length} live keys`),
-      ...orphans.map(({ id, operationId }) => `${operationId}: nobody holds live key ${id}`),
-      ...ghosts.map(({ operationId }) => `${operationId}: a holder's key is not live`)
-    ]
+    duplicates: misfits.twins.reduce((sum, [, keys]) => sum + keys.length - 1, 0),
+    orphans: misfits.orphans.length,
+    ghosts: misfits.ghosts.length,
+    overrun: misfits.overrun.length,
+    damaged: damagedBy(misfits),
+    details: detailsOf(misfits, tally)
   }
 }
