@@ -22,14 +22,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as reason from "./internal/reason.ts"
-import {
-  ApiKeyResponse,
-  ApiKeyResponses,
-  CreatedApiKeyResponse,
-  keyIdOf,
-  toApiKey,
-  toIssuedKey
-} from "./internal/wire.ts"
+import { ApiKeyResponse, CreatedApiKeyResponse, keyIdOf, toApiKey, toIssuedKey } from "./internal/wire.ts"
 
 /**
  * Decodes the options as a configuration file states them.
@@ -133,10 +126,8 @@ const makeDriver = (backend: HttpBackend.HttpBackend, options: Options): Driver 
   list: {
     kind: "stream",
     open: () =>
-      Stream.fromEffect(
-        Effect.map(backend.decode(ApiKeyResponses, { method: "GET", segments: collection }), (keys) =>
-          keys.map(toApiKey)
-        )
+      Stream.map(backend.decodeItems(ApiKeyResponse, { method: "GET", segments: collection }, []), (keys) =>
+        keys.map(toApiKey)
       )
   },
   revoke: (ref) =>

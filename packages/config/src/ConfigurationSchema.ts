@@ -9,7 +9,10 @@ import type * as Schema from "effect/Schema"
 import { File } from "./internal/file.ts"
 import { base as journalPath, defaultAdapter, Members as JournalMembers } from "./internal/journal.ts"
 import { join, of, propertiesOf, secretName } from "./internal/jsonSchema.ts"
+import { Rotation } from "./internal/rotation/schedule.ts"
+import { base as rotationsPath, Members as RotationsMembers } from "./internal/rotation/settings.ts"
 import { Members } from "./internal/store.ts"
+import { Members as TenantMembers } from "./internal/tenants.ts"
 
 /**
  * Describes an adapter whose options the schema knows: the parts of it that say what a file may hold.
@@ -53,6 +56,46 @@ const described = (schema: unknown): Json => {
 const storeName = ({ name }: KnownAdapter): string => `${name}Store`
 const journalName = ({ name }: KnownAdapter): string => `${name}Journal`
 
+const isSecret = (schema: unknown): boolean => JSON.stringify(schema) === JSON.stringify(definition(secretName))
+
+/**
+ * What a tenant may override depends on the adapter of its store, which a schema cannot look up. So the options of all
+ * adapters are completed and explained, and of their values only secrets are judged: these are references everywhere.
+ */
+const overridable = (adapters: ReadonlyArray<KnownAdapter>): Json => {
+  const options = adapters.flatMap(({ options }) => Object.entries(propertiesOf(of(options))))
+  const byName = Map.groupBy(options, ([name]) => name)
+  return Object.fromEntries(
+    [...byName].map(([name, written]) => {
+      const schemas = [...new Map(written.map(([, schema]) => [JSON.stringify(schema), schema])).values()]
+      return [name, schemas.every(isSecret) ? definition(secretName) : { anyOf: [...schemas, {}] }]
+    })
+  )
+}
+
+const rotationName = "rotation"
+
+/** Refers to what every store and tenant may say about rotation, in place of repeating it. */
+const referring = (members: Json): Json => {
+  const properties = propertiesOf(members)
+  const rotation = { ...described(properties["rotation"]), allOf: [definition(rotationName)] }
+  return { ...members, properties: { ...properties, rotation } }
+}
+
+const tenant = (adapters: ReadonlyArray<KnownAdapter>): Json => {
+  const members = referring(of(TenantMembers))
+  return {
+    anyOf: [
+      { type: "string", minLength: 1 },
+      {
+        type: "object",
+        properties: { ...overridable(adapters), ...propertiesOf(members) },
+        required: members["required"]
+      }
+    ]
+  }
+}
+
 /**
  * Writes the JSON Schema (draft 7) of a configuration file whose stores may use these adapters, and any other: what is
  * known of one is what its own schemas say.
@@ -66,7 +109,7 @@ export const make = (adapters: ReadonlyArray<KnownAdapter>): JsonSchema.JsonSche
   const keepers = adapters.flatMap((adapter) =>
     adapter.journal === undefined ? [] : [{ adapter, options: adapter.journal.options }]
   )
-  const [file, members, journal] = [of(File), of(Members), of(JournalMembers)]
+  const [file, members, journal] = [of(File), referring(of(Members)), of(JournalMembers)]
   const store = {
     type: "object",
     properties: named(adapters, members),
@@ -91,10 +134,13 @@ export const make = (adapters: ReadonlyArray<KnownAdapter>): JsonSchema.JsonSche
     properties: {
       ...properties,
       stores: { ...described(properties["stores"]), type: "object", minProperties: 1, additionalProperties: store },
-      [String(journalPath[0])]: { ...described(properties["journal"]), ...anyJournal }
+      tenants: { ...described(properties["tenants"]), type: "object", additionalProperties: tenant(adapters) },
+      [String(journalPath[0])]: { ...described(properties["journal"]), ...anyJournal },
+      [String(rotationsPath[0])]: { ...described(properties["rotations"]), ...of(RotationsMembers) }
     },
     definitions: {
       [secretName]: of(SecretReference.SecretReference),
+      [rotationName]: of(Rotation),
       ...Object.fromEntries(adapters.map((adapter) => [storeName(adapter), join(members, of(adapter.options))])),
       ...Object.fromEntries(keepers.map(({ adapter, options }) => [journalName(adapter), join(journal, of(options))]))
     }

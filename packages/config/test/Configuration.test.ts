@@ -130,8 +130,8 @@ describe("check and adapterNames", () => {
         line: 2,
         column: 1,
         path: "defalt",
-        problem: `not a known member. Did you mean "default"? Accepted: stores, default, journal, adapters, retry, budget, $schema.`,
-        accepted: "stores, default, journal, adapters, retry, budget, $schema",
+        problem: `not a known member. Did you mean "default"? Accepted: stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema.`,
+        accepted: "stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema",
         suggestion: "default"
       })
       assert.deepStrictEqual(rest, [])
@@ -271,6 +271,24 @@ describe("loadOne", () => {
         )
         assert.strictEqual((yield* Effect.scoped(Stores.open(configuration, store))).store, store ?? "first")
       }
+    })
+  )
+
+  it.effect("leaves out all tenants where one part is, because whether they are told apart depends on all", () =>
+    Effect.gen(function* () {
+      const text = `default: first\nstores:\n${sound("first")}tenants: { acme: first, globex: frist }\n`
+      for (const { configuration, elsewhere } of [
+        yield* read(text),
+        yield* Configuration.loadJournal({ folder: yield* folderWith({ "keyfold.yaml": text }), env, builtIn })
+      ]) {
+        assert.deepStrictEqual([[...configuration.stores.keys()], configuration.tenants.size], [["first"], 0])
+        assert.deepStrictEqual(
+          elsewhere.map(({ path }) => path),
+          ["tenants.globex"]
+        )
+      }
+      const { configuration } = yield* read(text.replace("frist", "first"))
+      assert.deepStrictEqual([...configuration.tenants.keys()], ["acme", "globex"])
     })
   )
 

@@ -1,33 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Configuration from "@keyfold/config/Configuration"
 import * as Effect from "effect/Effect"
-import { inspect } from "node:util"
-import { folderWith, tinyAdapter } from "./TinyAdapter.ts"
-
-const canary = "canary-91Xb-secret"
-
-const builtIn = {
-  tiny: tinyAdapter(),
-  poor: tinyAdapter([], {
-    operations: { ...tinyAdapter().capabilities({ url: "", token: Effect.never }).operations, usage: "unsupported" },
-    usage: "unknown",
-    owners: "required",
-    scopes: false
-  })
-}
-
-/** The text of the one error that a file is refused with. */
-const refusal = Effect.fnUntraced(function* (text: string, name = "keyfold.yaml") {
-  const folder = yield* folderWith({ [name]: text })
-  const error = yield* Effect.flip(Configuration.load({ folder, builtIn, env: { TOKEN: canary, EMPTY: "" } }))
-  assert.instanceOf(error, ConfigurationError)
-  assert.notInclude(`${error.message}${JSON.stringify(error)}${inspect(error, { depth: 9 })}`, canary)
-  return error.message.replaceAll(folder, "FOLDER")
-})
-
-const tells = (title: string, text: string, expected: ReadonlyArray<string>, name?: string) =>
-  it.effect(title, () => Effect.map(refusal(text, name), (message) => assert.strictEqual(message, expected.join("\n"))))
+import { builtIn, canary, refusal, tells } from "./Refusals.ts"
+import { folderWith } from "./TinyAdapter.ts"
 
 describe("the syntax", () => {
   tells(
@@ -115,9 +90,9 @@ describe("a member", () => {
     [
       "keyfold.yaml has 2 mistakes.",
       "keyfold.yaml:5:5  stores.local.tokne",
-      `  not a known member. Did you mean "token"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, url, token, backups, dialect, limit, timeout, proxy.`,
+      `  not a known member. Did you mean "token"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, rotation, shared, separateCredentials, url, token, backups, dialect, limit, timeout, proxy.`,
       "keyfold.yaml:7:5  stores.local.defalts",
-      `  not a known member. Did you mean "defaults"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, url, token, backups, dialect, limit, timeout, proxy.`
+      `  not a known member. Did you mean "defaults"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, rotation, shared, separateCredentials, url, token, backups, dialect, limit, timeout, proxy.`
     ]
   )
 
@@ -168,7 +143,7 @@ stores:
       "keyfold.yaml:4:3  stores.other.adapter",
       "  missing; expected the name of an adapter.",
       "keyfold.yaml:5:1  defalt",
-      `  not a known member. Did you mean "default"? Accepted: stores, default, journal, adapters, retry, budget, $schema.`
+      `  not a known member. Did you mean "default"? Accepted: stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema.`
     ]
   )
 
@@ -358,7 +333,7 @@ tenant: {}
       "keyfold.yaml:1:10  default",
       `  no store has this name. Did you mean "local"? Stores: local, remote, guard, poor, same.`,
       "keyfold.yaml:5:5  stores.local.adaptor",
-      `  not a known member. Did you mean "adapter"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, url, token, backups, dialect, limit, timeout, proxy.`,
+      `  not a known member. Did you mean "adapter"? Accepted: adapter, defaults, scopeMap, require, cursorSecret, labelSecret, retry, budget, rotation, shared, separateCredentials, url, token, backups, dialect, limit, timeout, proxy.`,
       "keyfold.yaml:6:10  stores.local.url",
       "  expected text, found true.",
       "keyfold.yaml:7:12  stores.local.token",
@@ -378,7 +353,7 @@ tenant: {}
       "keyfold.yaml:21:34  stores.same.url",
       "  this name is there twice in one mapping; remove or rename one.",
       "keyfold.yaml:22:1  tenant",
-      "  not a known member. Accepted: stores, default, journal, adapters, retry, budget, $schema."
+      `  not a known member. Did you mean "tenants"? Accepted: stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema.`
     ]
   )
 })

@@ -44,6 +44,13 @@ stores:
     proxy: { env: PROXY }
     clientCertificate: { certificate: { file: c }, key: { file: k } }
   agents: { adapter: occam, username: ann, password: { env: O }, verifyByTokenExchange: true }
+  cards: { adapter: occam, apiKey: { env: A }, shared: true, separateCredentials: true, labelSecret: { env: L } }
+idle: 10 minutes
+tenants:
+  acme: local
+  "dev-*": { store: local, defaults: { owner: dev }, require: { usage: true } }
+  globex: { store: guard, apiKey: { env: G }, retry: { attempts: 1 }, budget: { requests: 1, per: 1 second } }
+  initech: { store: cards, apiKey: { file: ./i }, timeout: 3 seconds, scopeMap: { write: [] }, cursorSecret: { env: C } }
 `
 
 describe("the schema of the configuration file", () => {
@@ -80,6 +87,18 @@ describe("the schema of the configuration file", () => {
       [...new Set(store("adapter: sql, url: x, pepper: { env: P }, retry: { attempts: 0, tries: 1 }"))],
       [".stores.a.retry.attempts minimum", ".stores.a.retry has tries"]
     )
+    const tenant = (text: string) => wrong(`{ tenants: { a: ${text} }, stores: { a: { adapter: x } } }`)
+    for (const one of [
+      "3",
+      "[a]",
+      "{ defaults: {} }",
+      "{ store: a, apiKey: literal }",
+      "{ store: a, retry: { tries: 1 } }"
+    ]) {
+      assert.deepStrictEqual(tenant(one), [".tenants.a anyOf"])
+    }
+    assert.deepStrictEqual(tenant("{ store: a, dialect: of another adapter, whatever: 3 }"), [])
+    assert.deepStrictEqual(wrong("{ tenants: [a], stores: { a: { adapter: x } } }"), ['.tenants type "object"'])
     const journal = (text: string) => wrong(`{ journal: { ${text} }, stores: { a: { adapter: x } } }`)
     assert.deepStrictEqual(journal("url: x"), [".journal needs secret"])
     assert.deepStrictEqual(journal("adapter: sql, secret: { env: A }, pepper: 3"), [

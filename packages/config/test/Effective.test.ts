@@ -52,6 +52,28 @@ stores:
       })
   )
 
+  it.effect("has the tenants as they are written, and their credentials as references", () =>
+    Effect.gen(function* () {
+      const text = `idle: 1 minute
+stores: { only: { adapter: tiny, url: x, token: { env: T } } }
+tenants:
+  acme: only
+  globex: { store: only, url: "https://ann:${canary}@x", token: { command: [pass, ${canary}] }, retry: { attempts: 1 } }
+`
+      const effective = yield* described(text)
+      assert.deepStrictEqual(effective.configuration["tenants"], {
+        acme: "only",
+        globex: {
+          store: "only",
+          url: "https://not-shown@x",
+          token: { command: ["pass", "1 argument, not shown"] },
+          retry: { attempts: 1 }
+        }
+      })
+      assert.include(Effective.format(effective), "idle: 1 minute\ntenants:\n  acme: only\n")
+    })
+  )
+
   it.effect("is written as a file that says the same, with what was overridden as comments", () =>
     Effect.gen(function* () {
       const text = `retry: { attempts: 2 }

@@ -90,7 +90,10 @@ describe("initialize", () => {
       const folder = yield* temporaryFolder
       const home = yield* temporaryFolder
       const { configuration } = yield* Initialization.initialize({ folder, env: { HOME: home } })
-      const text = (yield* content(configuration)).replaceAll(/^  # ( *(?:\w+:.*))$/gm, "  $1")
+      const tenants = /^# tenants:\n(?:#   .*\n)+/m
+      const text = (yield* content(configuration))
+        .replaceAll(/^  # ( *(?:\w+:.*))$/gm, "  $1")
+        .replace(tenants, (example) => example.replaceAll(/^# /gm, ""))
       yield* Effect.promise(() => writeFile(configuration, text))
       const builtIn = { arthur: Arthur.adapter, occam: Occam.adapter, sql: Sql.adapter, whylabs: WhyLabs.adapter }
       const loaded = yield* Configuration.load({ folder, env: {}, builtIn, secrets: "later" })
@@ -103,6 +106,7 @@ describe("initialize", () => {
           ["policies", "occam"]
         ]
       )
+      assert.deepStrictEqual([...loaded.tenants.keys()], ["acme", "globex", "dev-*"])
     })
   )
 

@@ -185,7 +185,8 @@ describe("a mistake in a variable", () => {
         "STORES_SECOND_ADAPTER",
         "JOURNAL_URL",
         "RETRY_ATEMPTS",
-        "BUDGET_PER_DAY"
+        "BUDGET_PER_DAY",
+        "TENANTS_ACME_STORE"
       ]
       const lines = yield* refused(Object.fromEntries(names.map((name) => [`KEYFOLD_${name}`, canary])))
       assert.deepStrictEqual(

@@ -146,6 +146,15 @@ stores:
     })
   )
 
+  it.effect("may be one request, which is never kept for work in the background", () =>
+    Effect.gen(function* () {
+      const text = "stores: { a: { adapter: tiny, budget: { requests: 1, per: 1 minute } } }"
+      const budget = (yield* completeOf(yield* loaded(text), "a")).store.budget
+      assert.isDefined(budget)
+      if (budget !== undefined) yield* budget.take("background", Duration.zero)
+    })
+  )
+
   it.effect("makes the stores that share it wait for each other", () =>
     Effect.gen(function* () {
       const text = `stores:\n  a: { adapter: tiny, key: { env: A }, ${budget} }\n  b: { adapter: tiny, key: { env: A }, ${budget} }\n`

@@ -148,6 +148,8 @@ export type Listing =
  * - `findOperation` looks a key up by the operation that made it, revoked keys included; present exactly where
  *   `capabilities.createSafety` is `idempotent`.
  * - `partition` returns a view of one tenant's keys, present exactly where `capabilities.tenancy` is `native`.
+ * - `partitions` names the tenants who have keys, those that no configuration knows included. A driver with `partition`
+ *   should have it: without it nobody can show every key of the backend.
  *
  * @category models
  * @since 0.1.0
@@ -167,4 +169,5 @@ export interface Driver {
   readonly verify?: (secret: Redacted.Redacted<string>) => Effect.Effect<Verification, DriverError>
   readonly identify?: (secret: Redacted.Redacted<string>) => Option.Option<KeyRef>
   readonly partition?: (tenant: string) => Driver
+  readonly partitions?: Effect.Effect<ReadonlyArray<string>, DriverError>
 }

@@ -27,6 +27,7 @@ import * as recent from "./internal/recent.ts"
 import * as reconcile from "./internal/reconcile.ts"
 import { makeRecovery } from "./internal/recover.ts"
 import { mapScopes } from "./internal/spec.ts"
+import * as telemetry from "./internal/telemetry.ts"
 import { Journal } from "./Journal.ts"
 import type { Filter, Page, PageRequest } from "./KeyList.ts"
 import type { KeySpec } from "./KeySpec.ts"
@@ -240,7 +241,8 @@ const makeStore = Effect.fnUntraced(function* (
   options: StoreOptions
 ): Effect.fn.Return<Built, never, Scope.Scope> {
   const { backend } = driver
-  const engine = { policy: yield* RetryPolicy, budget: options.budget ?? RequestBudget.unlimited() }
+  const meter = yield* telemetry.make({ store: name, backend })
+  const engine = { policy: yield* RetryPolicy, budget: options.budget ?? RequestBudget.unlimited(), meter }
   const reading = (driver: Driver) => ({
     driver,
     ...(driver.get === undefined ? getFromList(driver, engine) : getFromDriver(driver.get, engine))
@@ -259,7 +261,7 @@ const makeStore = Effect.fnUntraced(function* (
     journal,
     finder,
     confirm: ownership.trusting,
-    reconciler: yield* reconcile.make({ driver, finder, name, revoke: (ref) => revokeNow(revoking, ref) }),
+    reconciler: yield* reconcile.make({ driver, finder, meter, revoke: (ref) => revokeNow(revoking, ref) }),
     cursors: yield* cursor.make({ store: name, backend, tenant: options.tenant }, options.cursorSecret)
   }
   if (!ownership.isView(driver.capabilities, options)) return { store, view: store }
@@ -271,9 +273,10 @@ const makeStore = Effect.fnUntraced(function* (
  * Builds a store from a driver.
  *
  * It adds what every backend needs: input checks and capability guards before any request, store defaults and scope
- * maps, retries, safe creates, derived operations, authenticated cursors, settled statuses and spans
- * `KeyStore.<operation>`. The scope owns what outlives a call: closing it waits up to 10 seconds for creates whose
- * outcome is being settled. Fails with the first `ConfigurationError` that `check` finds.
+ * maps, retries, safe creates, derived operations, authenticated cursors, settled statuses, spans
+ * `KeyStore.<operation>` and metrics (docs/observability.md names them all). The scope owns what outlives a call: closing
+ * it waits up to 10 seconds for creates whose outcome is being settled. Fails with the first `ConfigurationError` that
+ * `check` finds.
  *
  * @category constructors
  * @since 0.1.0

@@ -14,15 +14,21 @@ import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { Adapter } from "./Adapter.ts"
+import type { ApiKey } from "./ApiKey.ts"
 import type { Capabilities } from "./Capabilities.ts"
 import { ConfigurationError } from "./ConfigurationError.ts"
 import type { Driver } from "./Driver.ts"
 import * as crypto from "./internal/crypto.ts"
+import * as sources from "./internal/sources.ts"
 import { directoryOf, mistakesOf, type Directory, type Resource, type Rule } from "./internal/tenants.ts"
 import { Journal } from "./Journal.ts"
+import type { Filter } from "./KeyList.ts"
 import * as KeyStore from "./KeyStore.ts"
+import type { KeyStoreError } from "./KeyStoreError.ts"
 import * as RequestBudget from "./RequestBudget.ts"
+import { RetryPolicy } from "./RetryPolicy.ts"
 
 /**
  * The options of a store that several tenants may use; its name, tenant and budget follow from where it stands.
@@ -40,6 +46,9 @@ export interface SharedOptions extends Omit<KeyStore.StoreOptions, "store" | "te
  * - `capabilities` is what those drivers declare, so that a mistake shows before anything is built.
  * - `options` are the store's; a tenant may override them.
  * - `budget` is how many requests each of its credentials may send, shared by all tenants who use the credential.
+ *   `budgetOf` goes before it where the program keeps the budgets itself, such as for a credential that several stores use;
+ *   undefined stands for the store's own credential.
+ * - `retry` goes before the retry policy that `make` runs with.
  * - `shared`: tell tenants apart even while the store serves one only, so that a second can join later. Without it a store
  *   with one tenant shows that tenant every key of the backend, and keys made then belong to nobody once it is shared.
  * - `separateCredentials`: each credential sees keys of its own only, such as one organization each. Tenants with
@@ -55,13 +64,15 @@ export interface StoreDefinition {
   readonly credentials?: Readonly<Record<string, Effect.Effect<Driver, ConfigurationError, Scope.Scope>>>
   readonly options?: SharedOptions
   readonly budget?: RequestBudget.Options
+  readonly budgetOf?: (credential: string | undefined) => RequestBudget.RequestBudget
+  readonly retry?: Partial<RetryPolicy>
   readonly shared?: boolean
   readonly separateCredentials?: boolean
 }
 
 /**
  * Says what serves one tenant: a store, one of its credentials where it is not the store's own, and options that override
- * the store's. Of `defaults` and `require` single members are overridden, of other options the whole.
+ * the store's. Of `defaults`, `require` and `retry` single members are overridden, of other options the whole.
  *
  * @category options
  * @since 0.1.0
@@ -70,6 +81,7 @@ export interface Assignment {
   readonly store: string
   readonly credential?: string
   readonly options?: SharedOptions
+  readonly retry?: Partial<RetryPolicy>
 }
 
 /**
@@ -98,12 +110,79 @@ export interface Options {
 export type Target = { readonly store: string } | { readonly tenant: string }
 
 /**
+ * Says why a key belongs to no tenant of the configuration.
+ *
+ * - `noTenants`: the store serves none.
+ * - `noMark`: its name has no mark of Keyfold.
+ * - `unknownMark`: it has one that none of the store's tenants made: another tenant or deployment did, or somebody
+ *   changed the name or copied the mark.
+ * - `unknownTenant`: the backend keeps it for a tenant that this store is not configured to serve.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Unassigned = "noTenants" | "noMark" | "unknownMark" | "unknownTenant"
+
+/**
+ * Holds a key and whose it is: as the tenant's own store would show it, or as the store itself would.
+ *
+ * `partition` is how the backend names the tenant that nobody configured.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OwnedKey =
+  | { readonly key: ApiKey; readonly tenant: string }
+  | {
+      readonly key: ApiKey
+      readonly tenant: undefined
+      readonly unassigned: Unassigned
+      readonly partition?: string
+    }
+
+/**
+ * Narrows the keys of a source: as a listing, and to one tenant.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SourceFilter extends Filter {
+  readonly tenant?: string
+}
+
+/**
+ * Reads all keys of one store; where each of its credentials sees keys of its own, of one credential. For operators: it
+ * shows the keys of every tenant, and those of nobody.
+ *
+ * - `tenants` are those it serves, patterns included, as they are configured; `serves` tells whether one is among them.
+ * - `keys` reads the backend's list once and says of each key whose it is. It is sent in the background, within the
+ *   credential's budget, and stops requesting when its consumer stops. Where the store cannot be opened it fails with the
+ *   `ConfigurationError`, and no other source does. For a tenant whom the source does not serve it is empty and nothing is
+ *   sent. Where a backend keeps tenants apart and does not say who they are, it ends with `Unsupported` after the tenants
+ *   that are configured by name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Source {
+  readonly store: string
+  readonly credential: string | undefined
+  readonly backend: string
+  readonly capabilities: Capabilities
+  readonly tenants: ReadonlyArray<string>
+  readonly serves: (tenant: string) => boolean
+  readonly keys: (filter?: SourceFilter) => Stream.Stream<OwnedKey, KeyStoreError | ConfigurationError>
+}
+
+/**
  * Maps tenants to their stores.
  *
  * - `forTenant` gives a tenant's store, open until the scope closes; open one for each request or piece of work. A tenant
  *   nobody configured fails before anything is opened or sent.
  * - `invalidate` makes everybody who comes after it use a store and a driver that are opened anew, because what they were
  *   built from has changed. Who has one open finishes on it. It returns once stores that nobody used are closed.
+ * - `sources` show an operator every key of every store, also of stores that no tenant uses. Nothing is opened before
+ *   their keys are read.
  *
  * @category services
  * @since 0.1.0
@@ -113,6 +192,7 @@ export class KeyStores extends Context.Service<
   {
     readonly forTenant: (tenant: string) => Effect.Effect<KeyStore.KeyStore["Service"], ConfigurationError, Scope.Scope>
     readonly invalidate: (target: Target) => Effect.Effect<void, ConfigurationError>
+    readonly sources: ReadonlyArray<Source>
   }
 >()("@keyfold/core/KeyStores") {}
 
@@ -187,16 +267,18 @@ const storeOptions = (
   ...(isShared ? { tenant } : {})
 })
 
-const budgetsOf = ({ rules }: Directory): ReadonlyMap<string, RequestBudget.RequestBudget> =>
+const resourcesOf = ({ origins, rules }: Directory): ReadonlyMap<string, Resource> =>
+  new Map([...rules, ...origins].map(({ resource }) => [resource.id, resource]))
+
+type Budgets = ReadonlyMap<string, RequestBudget.RequestBudget>
+
+const budgetsOf = (resources: ReadonlyMap<string, Resource>): Budgets =>
   new Map(
-    [...new Map(rules.map(({ resource }) => [resource.id, resource])).values()].map(({ definition, id }) => [
+    [...resources.values()].map(({ credential, definition: { budget, budgetOf }, id }) => [
       id,
-      definition.budget === undefined ? RequestBudget.unlimited() : RequestBudget.make(definition.budget)
+      budgetOf?.(credential) ?? (budget === undefined ? RequestBudget.unlimited() : RequestBudget.make(budget))
     ])
   )
-
-const resourcesOf = ({ rules }: Directory): ReadonlyMap<string, Resource> =>
-  new Map(rules.map(({ resource }) => [resource.id, resource]))
 
 const openDriver = ({ driver, name }: Resource): StoreDefinition["driver"] =>
   Effect.mapError(driver, (error) =>
@@ -213,10 +295,14 @@ const openDriver = ({ driver, name }: Resource): StoreDefinition["driver"] =>
 const makeStores = Effect.fnUntraced(function* (
   directory: Directory,
   drivers: Drivers,
-  options: { readonly idle: Duration.Input; readonly secrets: Secrets; readonly isolated: ReturnType<typeof isolating> }
+  options: {
+    readonly budgets: Budgets
+    readonly idle: Duration.Input
+    readonly secrets: Secrets
+    readonly isolated: ReturnType<typeof isolating>
+  }
 ): Effect.fn.Return<Stores, never, Scope.Scope> {
-  const { idle, isolated, secrets } = options
-  const budgets = budgetsOf(directory)
+  const { budgets, idle, isolated, secrets } = options
   // Closing a store may wait for creates that are being settled; all of them wait at the same time.
   const open = yield* Scope.make("parallel")
   const lookup = Effect.fnUntraced(function* (
@@ -227,7 +313,11 @@ const makeStores = Effect.fnUntraced(function* (
     if (rule === undefined || budget === undefined) return yield* unknownTenant(tenant)
     const driver = yield* take(drivers, rule.resource.id)
     const scope = yield* Effect.acquireRelease(Scope.fork(open), (scope, exit) => Scope.close(scope, exit))
-    return yield* Scope.provide(KeyStore.make(driver, storeOptions(rule, tenant, budget, secrets)), scope)
+    const policy = { ...(yield* RetryPolicy), ...rule.retry }
+    return yield* KeyStore.make(driver, storeOptions(rule, tenant, budget, secrets)).pipe(
+      Effect.provideService(RetryPolicy, policy),
+      Scope.provide(scope)
+    )
   })
   const stores = yield* RcMap.make({ lookup: (tenant: string) => isolated(lookup(tenant)), idleTimeToLive: idle })
   yield* Effect.addFinalizer((exit) => Scope.close(open, exit))
@@ -242,7 +332,7 @@ interface Meant {
 
 const meant = (
   options: Options,
-  { find, rules }: Directory,
+  { find, origins, rules }: Directory,
   target: Target
 ): Effect.Effect<Meant, ConfigurationError> => {
   if ("tenant" in target) {
@@ -257,7 +347,7 @@ const meant = (
     return Effect.fail(new ConfigurationError({ field: "stores", problem, fix }))
   }
   const isOf = ({ name }: Resource) => name === target.store
-  const ids = new Set(rules.flatMap(({ resource }) => (isOf(resource) ? [resource.id] : [])))
+  const ids = new Set([...rules, ...origins].flatMap(({ resource }) => (isOf(resource) ? [resource.id] : [])))
   return Effect.succeed({ ids, isMeant: (tenant) => ids.has(find(tenant)?.resource.id ?? "") })
 }
 
@@ -290,6 +380,7 @@ export const make = Effect.fnUntraced(function* (
   if (mistake !== undefined) return yield* mistake
   const directory = directoryOf(options)
   const resources = resourcesOf(directory)
+  const budgets = budgetsOf(resources)
   const isolated = isolating(yield* Effect.context<never>())
   const random = () => Redacted.make(crypto.randomText(32))
   const secrets: Secrets = { cursorSecret: random(), labelSecret: journal === undefined ? random() : undefined }
@@ -299,11 +390,19 @@ export const make = Effect.fnUntraced(function* (
       return resource === undefined ? Effect.die(new Error("no such resource")) : isolated(openDriver(resource))
     }
   })
-  const stores = yield* makeStores(directory, drivers, { idle: options.idle ?? defaultIdle, isolated, secrets })
+  const idle = options.idle ?? defaultIdle
+  const stores = yield* makeStores(directory, drivers, { budgets, idle, isolated, secrets })
   return KeyStores.of({
     forTenant: (tenant) =>
       directory.find(tenant) === undefined ? Effect.fail(unknownTenant(tenant)) : take(stores, tenant),
-    invalidate: makeInvalidate(options, directory, stores, drivers)
+    invalidate: makeInvalidate(options, directory, stores, drivers),
+    sources: sources.make({
+      directory,
+      open: ({ id }) => take(drivers, id),
+      budget: ({ id }) => budgets.get(id),
+      policy: yield* RetryPolicy,
+      journalSecret: journal?.secret
+    })
   })
 })
 

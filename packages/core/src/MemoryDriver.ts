@@ -215,7 +215,8 @@ export const make = (): Driver => {
       usage: (ref) => Effect.map(find(shelf, ref), usage),
       verify: (secret) => verify(shelf, secret),
       identify: (secret) => Option.map(Option.fromUndefinedOr(idOf(secret)), (id) => ({ id: KeyId.make(id) })),
-      partition: view
+      partition: view,
+      partitions: Effect.sync(() => [...shelves].flatMap(([name, { entries }]) => (entries.size === 0 ? [] : [name])))
     }
   }
   return view("")

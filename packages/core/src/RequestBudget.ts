@@ -45,7 +45,7 @@ export interface RequestBudget {
  * Says how many requests a credential may send.
  *
  * - `requests` may be sent at once, and as many again in each `per`.
- * - `reserved` of them are never given to background work; half of them, rounded up, when omitted.
+ * - `reserved` of them are never given to background work; half of them, rounded up, when omitted, but never the only one.
  *
  * @category options
  * @since 0.1.0
@@ -114,7 +114,8 @@ const makeFrom = ({ capacity, cost, reserved }: Limits): RequestBudget => {
  * @since 0.1.0
  */
 export const make = (options: Options): RequestBudget => {
-  const { reserved = Math.ceil(options.requests / 2), requests } = options
+  const { requests } = options
+  const { reserved = Math.min(Math.ceil(requests / 2), Math.max(0, requests - 1)) } = options
   const per = Duration.toMillis(Duration.fromInputUnsafe(options.per))
   if (!Number.isSafeInteger(requests) || requests < 1) {
     throw new RangeError(`requests: expected a whole number of 1 or more, found ${requests}`)

@@ -57,6 +57,26 @@ describe("a derived get", () => {
     })
   )
 
+  it.effect("reads no further than the keys it looks for", () =>
+    Effect.gen(function* () {
+      let read = 0
+      const calls = listing(() =>
+        Stream.range(0, 99).pipe(
+          Stream.rechunk(1),
+          Stream.tap(() => Effect.sync(() => void read++)),
+          Stream.map((batch) => thousand.slice(10 * batch, 10 * batch + 10))
+        )
+      )
+      const store = yield* storeOf(calls)
+      assert.strictEqual((yield* store.get(ref("key-0015"))).id, "key-0015")
+      assert.strictEqual(read, 2)
+      yield* Effect.forEach(["key-0001", "key-0042"], (id) => store.get(ref(id)), all)
+      assert.strictEqual(read, 2 + 5)
+      assertReason(yield* settleFailure(store.get(ref("key-none"))), "NotFound")
+      assert.strictEqual(read, 2 + 5 + 100)
+    })
+  )
+
   it.effect("lists again for a later lookup: nothing is cached", () =>
     Effect.gen(function* () {
       const calls = holding(thousand)

@@ -126,6 +126,9 @@ describe("a store over the memory driver: create and get", () => {
     Effect.gen(function* () {
       const driver = MemoryDriver.make()
       const partition = driver.partition ?? (() => driver)
+      const named = driver.partitions ?? Effect.succeed(undefined)
+      partition("nobody")
+      assert.deepStrictEqual(yield* named, [])
       const acme = yield* KeyStore.make(partition("acme"))
       const globex = yield* KeyStore.make(partition("globex"))
       const operationId = OperationId.make("same-id")
@@ -137,6 +140,7 @@ describe("a store over the memory driver: create and get", () => {
       assert.deepStrictEqual(yield* globex.verify(secret), { valid: false, reason: "unknown" })
       assert.deepStrictEqual(yield* idsOf(globex.list()), [other.key.id])
       assert.strictEqual((yield* acme.get(key)).status, "active")
+      assert.deepStrictEqual(yield* named, ["acme", "globex"])
       const again = yield* KeyStore.make(partition("acme"))
       assert.deepStrictEqual(yield* idsOf(again.list()), [key.id])
     })

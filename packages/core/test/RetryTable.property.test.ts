@@ -42,7 +42,10 @@ import {
   type Recorded
 } from "./RecordedDriver.ts"
 
-const settings = { timeout: 120_000, arbitrary: { seed: 20260601, runs: 2_500 } }
+const settings = {
+  timeout: 120_000,
+  arbitrary: { seed: 20260601, runs: process.env["KEYFOLD_THOROUGH"] === undefined ? 500 : 2_500 }
+}
 
 const within = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 

@@ -22,7 +22,7 @@ import {
 interface Seen {
   readonly name: string
   readonly attributes: Record<string, unknown>
-  readonly events: ReadonlyArray<unknown>
+  readonly events: Tracer.NativeSpan["events"]
   readonly ended: boolean
 }
 
@@ -47,9 +47,14 @@ const tracing = () => {
 
 const expected = (operation: string, backend = "fake"): Seen => ({
   name: `KeyStore.${operation}`,
-  attributes: { "keystore.store": "main", "keystore.backend": backend, "keystore.operation": operation },
+  attributes: { "keyfold.store": "main", "keyfold.backend": backend, "keyfold.operation": operation },
   events: [],
   ended: true
+})
+
+const withError = ({ attributes, ...span }: Seen, type: string): Seen => ({
+  ...span,
+  attributes: { ...attributes, "error.type": type }
 })
 
 describe("spans", () => {
@@ -62,14 +67,33 @@ describe("spans", () => {
     })
   )
 
-  it.effect.each(everyOperation)("a failing, retried %s has one all the same", (operation) =>
-    Effect.gen(function* () {
-      const { seen, traced } = tracing()
-      const down = driverError(new Unavailable({ status: 503 }), "no")
-      const store = yield* storeOf(recorded(doing(operation, () => Effect.fail(down))), { store: "main" })
-      yield* traced(settle(perform(store, operation)))
-      assert.deepStrictEqual(seen(), [expected(operation)])
-    })
+  it.effect.each(everyOperation)(
+    "a failing, retried %s has one that tells of each retry and of the error",
+    (operation) =>
+      Effect.gen(function* () {
+        const { seen, traced } = tracing()
+        const down = driverError(new Unavailable({ status: 503 }), "no")
+        const store = yield* storeOf(recorded(doing(operation, () => Effect.fail(down))), { store: "main" })
+        yield* traced(settle(perform(store, operation)))
+        const [span, ...more] = seen()
+        assert.deepStrictEqual(more, [])
+        if (span === undefined) return assert.fail("there is no span")
+        assert.deepStrictEqual({ ...span, events: [] }, withError(expected(operation), "Unavailable"))
+        const retry = (attempt: number, delay: number) => ({
+          "keyfold.operation": operation,
+          "keyfold.attempt": attempt,
+          "error.type": "Unavailable",
+          "keyfold.delay": delay
+        })
+        const told = span.events.map(([name, , attributes]) => [name, attributes])
+        const delays = span.events.map(([, , attributes]) => Number(attributes?.["keyfold.delay"]))
+        assert.deepStrictEqual(
+          told,
+          delays.map((delay, index) => ["keyfold.retry", retry(index + 1, delay)])
+        )
+        assert.isAbove(delays.length, 0)
+        assert.isTrue(delays.every((delay) => delay > 0))
+      })
   )
 
   it.effect("a page has one span, named list, native or derived", () =>
@@ -97,7 +121,7 @@ describe("spans", () => {
       const store = yield* storeOf(recorded(), { store: "main" })
       yield* traced(Effect.ignore(store.create({ name: "" })))
       yield* traced(Effect.sync(() => Option.isSome(store.identify(Redacted.make(secretText)))))
-      assert.deepStrictEqual(seen(), [expected("create")])
+      assert.deepStrictEqual(seen(), [withError(expected("create"), "InvalidRequest")])
     })
   )
 

@@ -30,6 +30,9 @@ const revealed = (request: TransportRequest, signal: AbortSignal): SentRequest =
   signal
 })
 
+/** Made once: without a reason every exchange would make an error with its stack, for nobody to read. */
+const over = new Error("the exchange is over")
+
 /**
  * Makes a transport from a client's function and a view of its answer.
  *
@@ -47,7 +50,7 @@ export const make = <Answer>(
     Effect.gen(function* () {
       const controller = yield* Effect.acquireRelease(
         Effect.sync(() => new AbortController()),
-        (controller) => Effect.sync(() => controller.abort())
+        (controller) => Effect.sync(() => controller.abort(over))
       )
       const answer = yield* Effect.tryPromise({
         try: () => send(revealed(request, controller.signal)),

@@ -5,13 +5,18 @@
  */
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { DriverError, refuse } from "@keyfold/core/Driver"
-import { InvalidResponse, Timeout, Unauthenticated, type Reason } from "@keyfold/core/KeyStoreError"
+import { InvalidResponse, Unauthenticated, type Reason } from "@keyfold/core/KeyStoreError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import { describeIssue } from "./internal/describeIssue.ts"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { notJson, undocumented } from "./internal/badBody.ts"
+import { inTime } from "./internal/inTime.ts"
+import * as itemReader from "./internal/itemReader.ts"
+import * as itemStream from "./internal/itemStream.ts"
 import { reveal } from "./internal/reveal.ts"
 import { credentialOf, valuesOf } from "./internal/sent.ts"
 import { readFailure, toReason, type Refine } from "./HttpReason.ts"
@@ -103,14 +108,23 @@ export interface Call {
 /**
  * Performs the calls of one backend, one attempt each.
  *
- * `decode` reads a 2xx answer with a schema that ignores what it does not know; an answer it cannot read is
- * `InvalidResponse`. `discard` takes any 2xx answer, with or without a body.
+ * - `decode` reads a 2xx answer with a schema that ignores what it does not know; an answer it cannot read is
+ *   `InvalidResponse`.
+ * - `decodeItems` reads an array of any length in a 2xx answer, in batches as they arrive, with a schema for one item.
+ *   `path` names the members the array is found under; where it is empty, the answer is the array. Leaving the stream
+ *   aborts the request.
+ * - `discard` takes any 2xx answer, with or without a body.
  *
  * @category models
  * @since 0.1.0
  */
 export interface HttpBackend {
   readonly decode: <A, I>(schema: Schema.Codec<A, I>, call: Call) => Effect.Effect<A, DriverError>
+  readonly decodeItems: <A, I>(
+    schema: Schema.Codec<A, I>,
+    call: Call,
+    path: ReadonlyArray<string>
+  ) => Stream.Stream<ReadonlyArray<A>, DriverError>
   readonly discard: (call: Call) => Effect.Effect<void, DriverError>
 }
 
@@ -172,14 +186,10 @@ const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
     try {
       json = JSON.parse(text)
     } catch {
-      return new InvalidResponse({ problem: "the backend answered success with a body that is not JSON" })
+      return notJson
     }
     const result = decode(json)
-    return result._tag === "Success"
-      ? result.success
-      : new InvalidResponse({
-          problem: `the backend's answer is not what it documents: ${describeIssue(result.failure)}`
-        })
+    return result._tag === "Success" ? result.success : undocumented(result.failure)
   }
 }
 
@@ -205,8 +215,9 @@ const checkedHeaders = (authorize: BackendOptions["authorize"]): Effect.Effect<C
       : Effect.fail(new DriverError({ reason: new Unauthenticated({ problem }), sent: "no" }))
   })
 
+/** An answer of success whose body was not read yet. */
 interface Answer {
-  readonly text: string
+  readonly response: TransportResponse
   readonly requestId: string | undefined
 }
 
@@ -258,14 +269,11 @@ const prepare = ({ base, options }: Link, call: Call): Effect.Effect<Prepared, D
 const exchange = Effect.fnUntraced(function* (
   { base, options, transport }: Link,
   call: Call,
-  { credential, request }: Prepared,
-  keepBody: boolean
+  { credential, request }: Prepared
 ): Effect.fn.Return<Answer, DriverError, Scope.Scope> {
   const response = yield* transport.execute(request)
   const requestId = requestIdOf(response, options.requestIdHeader, credential)
-  if (response.status >= 200 && response.status < 300) {
-    return { text: keepBody ? yield* response.text() : "", requestId }
-  }
+  if (response.status >= 200 && response.status < 300) return { response, requestId }
   // A refusal counts even where its body cannot be read.
   const text = yield* Effect.orElseSucceed(response.text(failureText), () => undefined)
   const failure = yield* readFailure(response.status, text, response.header("retry-after"))
@@ -275,39 +283,79 @@ const exchange = Effect.fnUntraced(function* (
   return yield* fail(toReason(failure, base.host, refine, sent), requestId)
 })
 
-const once = (
+const timeoutOf = ({ options }: Link): Duration.Duration => options.timeout ?? defaultTimeout
+
+/** Ends what it is in with the effect where that fails: what an attempt left open must not outlive it. */
+const closingOnFailure = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    return yield* Effect.onError(Scope.provide(effect, scope), (cause) => Scope.close(scope, Exit.failCause(cause)))
+  })
+
+/** What an attempt makes of an answer. Its time starts anew with each `moved`. */
+type Read<A> = (answer: Answer, moved: Effect.Effect<void>) => Effect.Effect<A, DriverError, Scope.Scope>
+
+const once = <A>(
   link: Link,
   call: Call,
-  keepBody: boolean,
-  refused: (credential: Credential, error: DriverError) => Effect.Effect<Answer, DriverError>
-): Effect.Effect<Answer, DriverError> =>
+  read: Read<A>,
+  refused: (credential: Credential, error: DriverError) => Effect.Effect<A, DriverError, Scope.Scope>
+): Effect.Effect<A, DriverError, Scope.Scope> =>
   Effect.suspend(() => {
-    const after = link.options.timeout ?? defaultTimeout
     let sent: DriverError["sent"] = "no"
     let used: Credential = {}
-    return prepare(link, call).pipe(
-      Effect.flatMap((prepared) => {
+    const run = (moved: Effect.Effect<void>) =>
+      Effect.flatMap(prepare(link, call), (prepared) => {
         sent = "maybe"
         used = prepared.credential
-        return exchange(link, call, prepared, keepBody)
-      }),
-      Effect.scoped,
-      Effect.timeoutOrElse({
-        duration: after,
-        orElse: () => Effect.fail(new DriverError({ reason: new Timeout({ after }), sent }))
-      }),
+        return Effect.flatMap(exchange(link, call, prepared), (answer) => read(answer, moved))
+      })
+    return inTime(timeoutOf(link), () => sent, run).pipe(
+      closingOnFailure,
       Effect.catch((error) =>
         sent === "maybe" && error.reason._tag === "Unauthenticated" ? refused(used, error) : Effect.fail(error)
       )
     )
   })
 
-const attempt = (link: Link, call: Call, keepBody: boolean): Effect.Effect<Answer, DriverError> => {
+/** Performs a call; what it opened stays open until the scope closes. */
+const attempt = <A>(link: Link, call: Call, read: Read<A>): Effect.Effect<A, DriverError, Scope.Scope> => {
   const giveUp = (_: Credential, error: DriverError) => Effect.fail(error)
   const { renew } = link.options
   return renew === undefined || call.authorize !== undefined
-    ? once(link, call, keepBody, giveUp)
-    : once(link, call, keepBody, (credential) => Effect.andThen(renew(credential), once(link, call, keepBody, giveUp)))
+    ? once(link, call, read, giveUp)
+    : once(link, call, read, (credential) => Effect.andThen(renew(credential), once(link, call, read, giveUp)))
+}
+
+const decodeAnswer = <A, I>(link: Link, schema: Schema.Codec<A, I>, call: Call): Effect.Effect<A, DriverError> => {
+  const parse = parseBody(schema)
+  const read: Read<A> = ({ requestId, response }) =>
+    Effect.flatMap(response.text(), (text) => {
+      const value = parse(text)
+      return value instanceof InvalidResponse ? Effect.fail(fail(value, requestId)) : Effect.succeed(value)
+    })
+  return Effect.scoped(attempt(link, call, read))
+}
+
+const decodeItems = <A, I>(
+  link: Link,
+  schema: Schema.Codec<A, I>,
+  call: Call,
+  path: ReadonlyArray<string>
+): Stream.Stream<ReadonlyArray<A>, DriverError> => {
+  const read: Read<Stream.Stream<ReadonlyArray<A>, DriverError>> = ({ requestId, response }, moved) =>
+    itemStream.open(itemReader.make(schema, path), response.bytes, {
+      first: Effect.tap(moved),
+      // Between two batches passes time that is not the backend's.
+      rest: (bytes) =>
+        inTime(
+          timeoutOf(link),
+          () => "maybe",
+          () => bytes
+        ),
+      failed: (reason) => fail(reason, requestId)
+    })
+  return Stream.unwrap(attempt(link, call, read))
 }
 
 /**
@@ -325,13 +373,8 @@ export const make = Effect.fnUntraced(function* (
   const factory = yield* Transport
   const link: Link = { base, options, transport: yield* factory(options) }
   return {
-    decode: (schema, call) => {
-      const parse = parseBody(schema)
-      return Effect.flatMap(attempt(link, call, true), ({ requestId, text }) => {
-        const value = parse(text)
-        return value instanceof InvalidResponse ? Effect.fail(fail(value, requestId)) : Effect.succeed(value)
-      })
-    },
-    discard: (call) => Effect.asVoid(attempt(link, call, false))
+    decode: (schema, call) => decodeAnswer(link, schema, call),
+    decodeItems: (schema, call, path) => decodeItems(link, schema, call, path),
+    discard: (call) => Effect.scoped(attempt(link, call, () => Effect.void))
   }
 })

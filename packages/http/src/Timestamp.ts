@@ -22,12 +22,10 @@ export const parseUtc = (text: string | null | undefined): DateTime.Utc | undefi
   if (text === null || text === undefined || !shape.test(text)) return undefined
   const separated = text.replace(" ", "T")
   // ECMAScript wants six digits in a signed year; Java writes five.
-  const padded = separated.replace(
-    /^([+-])(\d{4,6})-/,
-    (_, sign: string, year: string) => `${sign}${year.padStart(6, "0")}-`
-  )
-  const instant = DateTime.make(zone.test(padded.slice(11)) ? padded : `${padded}Z`)
-  return Option.isSome(instant) ? DateTime.toUtc(instant.value) : undefined
+  const padded = /^\d/.test(separated)
+    ? separated
+    : separated.replace(/^.(\d+)/, (year) => `${year[0]}${year.slice(1).padStart(6, "0")}`)
+  return Option.getOrUndefined(DateTime.make(zone.test(padded) ? padded : `${padded}Z`))
 }
 
 /**

@@ -14,17 +14,30 @@ import * as Schema from "effect/Schema"
 export const maybe = <S extends Schema.Constraint>(schema: S): Schema.optionalKey<Schema.NullOr<S>> =>
   Schema.optionalKey(Schema.NullOr(schema))
 
+type Optional<A> = { [K in keyof A]: null extends A[K] ? K : undefined extends A[K] ? K : never }[keyof A]
+
 /**
- * Writes an optional field: absent where the value is, for `null` too.
+ * Describes fields of which those that may have no value are optional.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Present<A> = Omit<A, Optional<A>> & { readonly [K in Optional<A>]?: NonNullable<A[K]> }
+
+/**
+ * Leaves out the fields without a value: those that are `undefined` or `null`.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const present = <Name extends string, A>(
-  name: Name,
-  value: A | null | undefined
-): { readonly [K in Name]?: A } =>
-  (value === null || value === undefined ? {} : { [name]: value }) as { readonly [K in Name]?: A }
+export const present = <const A extends object>(fields: A): Present<A> => {
+  const kept: Partial<A> = {}
+  for (const name in fields) {
+    const value = fields[name]
+    if (value !== undefined && value !== null) kept[name] = value
+  }
+  return kept as Present<A>
+}
 
 /**
  * Decodes the secret of a new key: `Redacted` from the moment it is read.

@@ -24,7 +24,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as login from "./internal/login.ts"
-import { ApiKeyUsage, HiddenApiKeys, toApiKey, toIssuedKey, toUsage, VisibleApiKey } from "./internal/wire.ts"
+import { ApiKeyUsage, HiddenApiKey, toApiKey, toIssuedKey, toUsage, VisibleApiKey } from "./internal/wire.ts"
 
 /**
  * Decodes the options as a configuration file states them.
@@ -153,8 +153,8 @@ const makeDriver = (backend: HttpBackend.HttpBackend, options: Options): Driver 
   list: {
     kind: "stream",
     open: () =>
-      Stream.fromEffect(
-        Effect.map(backend.decode(HiddenApiKeys, { method: "GET", segments: collection }), (keys) => keys.map(toApiKey))
+      Stream.map(backend.decodeItems(HiddenApiKey, { method: "GET", segments: collection }, []), (keys) =>
+        keys.map(toApiKey)
       )
   },
   revoke: (ref) =>

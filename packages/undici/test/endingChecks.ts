@@ -64,6 +64,24 @@ export const endings = (check: Check): void => {
     })
   )
 
+  check("closes the connection of a list that is left early", () =>
+    Effect.gen(function* () {
+      const server = yield* serve((response) => {
+        const item = `{"id":"${"x".repeat(1_000)}"},`
+        const pump = (): void => {
+          while (!response.destroyed && response.write(item)) {}
+          if (!response.destroyed) response.once("drain", pump)
+        }
+        response.write("[")
+        pump()
+      })
+      const backend = yield* backendAt(server.url)
+      const [batch] = yield* Stream.runCollect(Stream.take(backend.decodeItems(Key, call, []), 1))
+      assert.strictEqual(batch?.[0]?.id.length, 1_000)
+      yield* assertLeft(yield* server.first)
+    })
+  )
+
   check("closes the connection of a stream that is left early", () =>
     Effect.gen(function* () {
       const server = yield* serve(stallInBody)

@@ -7,7 +7,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 const fields = {
-  id: Schema.NonEmptyString,
+  id: KeyId,
   description: maybe(Schema.String),
   is_active: maybe(Schema.Boolean),
   created_at: maybe(Schema.Json),
@@ -15,14 +15,11 @@ const fields = {
   roles: maybe(Schema.Array(Schema.String))
 }
 
-/** One key: items of the list, the answer of get. */
+/** One key: an item of the list, which is a bare array of active keys, and the answer of get. */
 export const ApiKeyResponse = Schema.Struct(fields)
 
 /** The answer of create, the only one with the secret. */
 export const CreatedApiKeyResponse = Schema.Struct({ ...fields, key: secret })
-
-/** The answer of list: a bare array of active keys. */
-export const ApiKeyResponses = Schema.Array(ApiKeyResponse)
 
 /**
  * Reads one key.
@@ -30,16 +27,15 @@ export const ApiKeyResponses = Schema.Array(ApiKeyResponse)
  * `created_at` is the start time of the server process and `deactivated_at` a wall clock without a zone, so neither is
  * offered as a time: both stay under `provider` as they came.
  */
-export const toApiKey = (wire: typeof ApiKeyResponse.Type): ApiKey => ({
-  id: KeyId.make(wire.id),
-  ...present("name", wire.description === "" ? undefined : wire.description),
-  scopes: wire.roles ?? [],
-  status: (wire.is_active ?? (wire.deactivated_at ?? null) === null) ? "active" : "revoked",
-  tags: {},
-  provider: {
-    arthur: { ...present("createdAt", wire.created_at), ...present("deactivatedAt", wire.deactivated_at) }
-  }
-})
+export const toApiKey = (wire: typeof ApiKeyResponse.Type): ApiKey =>
+  present({
+    id: wire.id,
+    name: wire.description === "" ? undefined : wire.description,
+    scopes: wire.roles ?? [],
+    status: (wire.is_active ?? (wire.deactivated_at ?? null) === null) ? "active" : "revoked",
+    tags: {},
+    provider: { arthur: present({ createdAt: wire.created_at, deactivatedAt: wire.deactivated_at }) }
+  })
 
 /** Reads the answer of create. */
 export const toIssuedKey = (wire: typeof CreatedApiKeyResponse.Type): IssuedKey => ({

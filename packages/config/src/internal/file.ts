@@ -1,10 +1,11 @@
 /** The file as a whole: its top-level members, before any store is looked at. */
+import type * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Mistake } from "./document.ts"
 import { mistakesOf } from "./issues.ts"
 import * as journals from "./journal.ts"
-import { Budget, Retry } from "./policies.ts"
+import { Budget, Retry, Time } from "./policies.ts"
 import { didYouMean } from "./spelling.ts"
 
 const AdapterNames = Schema.Array(Schema.NonEmptyString).annotate({ expected: "a list of names of adapters" })
@@ -24,6 +25,11 @@ export const File = Schema.Struct({
       .annotate({ expected: "a mapping that says where the journal is" })
       .annotateKey({ description: "Where what becomes of every create is written down, for all stores." })
   ),
+  rotations: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.Unknown)
+      .annotate({ expected: "a mapping that says where rotations are kept" })
+      .annotateKey({ description: "Where rotations of keys are kept, and the sinks, probes and checks they may name." })
+  ),
   adapters: Schema.optionalKey(
     AdapterNames.annotateKey({ description: "The only adapters this file may load; all of them when omitted." })
   ),
@@ -33,6 +39,20 @@ export const File = Schema.Struct({
   budget: Schema.optionalKey(
     Budget.annotateKey({ description: "How many requests each credential may send, unless a store says otherwise." })
   ),
+  tenants: Schema.optionalKey(
+    Schema.Record(
+      Schema.NonEmptyString,
+      Schema.Union([
+        Schema.String.annotate({ expected: "the name of a store" }),
+        Schema.Record(Schema.String, Schema.Unknown).annotate({ expected: "a mapping with store" })
+      ])
+    )
+      .annotate({ expected: "a mapping from tenants to stores" })
+      .annotateKey({ description: "Which store serves each tenant; nobody else is served." })
+  ),
+  idle: Schema.optionalKey(
+    Time.annotateKey({ description: "How long a tenant's store that nobody uses stays open; 5 minutes when omitted." })
+  ),
   $schema: Schema.optionalKey(Schema.String.annotateKey({ description: "Where editors find the schema of this file." }))
 })
 
@@ -40,7 +60,8 @@ export const File = Schema.Struct({
 export const Settable = Schema.Struct({
   default: File.fields.default,
   retry: File.fields.retry,
-  budget: File.fields.budget
+  budget: File.fields.budget,
+  idle: File.fields.idle
 })
 
 /** What the members of a file come to. */
@@ -49,8 +70,11 @@ export interface Reading {
   readonly stores: ReadonlyArray<readonly [name: string, written: object]>
   readonly defaultStore: string | undefined
   readonly journal: object | undefined
+  readonly rotations: object | undefined
+  readonly tenants: ReadonlyArray<readonly [name: string, written: string | object]>
   readonly retry: Retry
   readonly budget: Budget | undefined
+  readonly idle: Duration.Duration | undefined
 }
 
 const isMapping = (value: unknown): value is object =>
@@ -65,13 +89,31 @@ export const textIn = (value: unknown, name: string): string | undefined => {
   return typeof found === "string" ? found : undefined
 }
 
+/** Names the stores, whatever they are. */
+export const namesIn = (value: unknown): ReadonlyArray<string> => {
+  const named = memberOf(value, "stores")
+  return isMapping(named) ? Object.keys(named) : []
+}
+
 /** Lists the stores that are mappings. */
 export const storesIn = (value: unknown): Reading["stores"] =>
   Object.entries(memberOf(value, "stores") ?? {}).filter((entry): entry is [string, object] => isMapping(entry[1]))
 
+/** Lists the tenants whose store is named, or that are mappings. */
+export const tenantsIn = (value: unknown): Reading["tenants"] =>
+  Object.entries(memberOf(value, "tenants") ?? {}).filter(
+    (entry): entry is [string, string | object] => typeof entry[1] === "string" || isMapping(entry[1])
+  )
+
 /** Finds the journal, where it is a mapping. */
 export const journalIn = (value: unknown): object | undefined => {
   const found = memberOf(value, "journal")
+  return isMapping(found) ? found : undefined
+}
+
+/** Finds what is said of rotations, where it is a mapping. */
+export const rotationsIn = (value: unknown): object | undefined => {
+  const found = memberOf(value, "rotations")
   return isMapping(found) ? found : undefined
 }
 
@@ -105,17 +147,19 @@ const strict = { errors: "all", onExcessProperty: "error" } as const
 export const read = (value: unknown): Reading => {
   const decoded = Schema.decodeUnknownResult(File)(value, strict)
   const shape = Result.isFailure(decoded) ? mistakesOf(decoded.failure.issue, { base: [], value }) : []
-  const named = memberOf(value, "stores")
-  const names = isMapping(named) ? Object.keys(named) : []
+  const names = namesIn(value)
   const wrong = [...shape, ...checkDefault(textIn(value, "default"), names)]
-  const { budget, retry = {} } = Result.isSuccess(decoded) ? decoded.success : {}
+  const { budget, idle, retry = {} } = Result.isSuccess(decoded) ? decoded.success : {}
   return {
     mistakes: wrong.length === 0 && names.length === 0 ? [noStore] : wrong,
     stores: storesIn(value).filter(([name]) => !wrong.some(({ path }) => path[0] === "stores" && path[1] === name)),
     defaultStore: names.length === 1 ? names[0] : textIn(value, "default"),
     journal: journalIn(value),
+    rotations: rotationsIn(value),
+    tenants: tenantsIn(value),
     retry,
-    budget
+    budget,
+    idle
   }
 }
 
@@ -125,6 +169,9 @@ export const unreadable: Reading = {
   stores: [],
   defaultStore: undefined,
   journal: undefined,
+  rotations: undefined,
+  tenants: [],
   retry: {},
-  budget: undefined
+  budget: undefined,
+  idle: undefined
 }

@@ -128,11 +128,13 @@ const checked = (issue: SchemaIssue.Filter, context: Context, path: Path): Reado
 /** Of the members of a union, the one that came nearest to what was written. */
 const nearestMember = (issue: SchemaIssue.AnyOf, context: Context, path: Path): ReadonlyArray<Mistake> => {
   const byMember = issue.issues.map((member) => visit(member, context, path, undefined))
-  const [nearest] = byMember.toSorted((left, right) => left.length - right.length)
   const depth = context.base.length + path.length
-  if (nearest !== undefined && (byMember.length === 1 || nearest.some((mistake) => mistake.path.length > depth))) {
-    return nearest
-  }
+  const isInside = (mistakes: ReadonlyArray<Mistake>) => mistakes.some((mistake) => mistake.path.length > depth)
+  // A member that takes the kind of value that was written is nearer, however much is wrong inside.
+  const [nearest] = byMember.toSorted(
+    (left, right) => Number(isInside(right)) - Number(isInside(left)) || left.length - right.length
+  )
+  if (nearest !== undefined && (byMember.length === 1 || isInside(nearest))) return nearest
   return [unexpected(expectedBy(SchemaAST.toEncoded(issue.ast)), context, path, literals(issue.ast))]
 }
 

@@ -90,7 +90,7 @@ export const define = Effect.fnUntraced(function* (
   )
   if (Result.isFailure(completed)) return Result.fail(completed.failure)
   const opening = Effect.flatMap(completed.success, (complete) => Effect.mapError(keeper.open(complete), named)).pipe(
-    Effect.provideService(BaseFolder, obtaining.from.folder)
+    Effect.provideService(BaseFolder, obtaining.folder)
   )
   return Result.succeed(yield* share(opening))
 })

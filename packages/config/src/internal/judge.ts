@@ -5,16 +5,29 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { dirname } from "node:path"
 import * as AdapterLoader from "../AdapterLoader.ts"
-import type { Complete, Configuration, JournalDefinition, Options, StoreDefinition } from "../Configuration.ts"
+import type {
+  Configuration,
+  JournalDefinition,
+  Options,
+  RotationsDefinition,
+  StoreDefinition,
+  TenantDefinition
+} from "../Configuration.ts"
 import * as Finding from "../Finding.ts"
-import { parse, type Document, type Mistake, type Path } from "./document.ts"
+import { baseOf as storeBase, define, judgeStore, spendersOf, type Context, type Loaded } from "./define.ts"
+import { parse, type Document, type Mistake } from "./document.ts"
 import * as file from "./file.ts"
+import { isolationMistakes } from "./isolation.ts"
 import * as journals from "./journal.ts"
 import { read, type Source } from "./locate.ts"
 import { apply, variableBehind, type Overridden, type Override } from "./overrides.ts"
-import { share, type Budget, type Budgets, type Retry, type Spender } from "./policies.ts"
-import { completeWith, failuresOf, mistakeAt, type Checked, type Obtained, type Obtaining } from "./references.ts"
+import { share, type Purses } from "./policies.ts"
+import { failuresOf, fetching, fetchingOnce, type Checked } from "./references.ts"
+import type { Placed } from "./rotation/schedule.ts"
+import * as scheduling from "./rotation/scheduling.ts"
+import * as settings from "./rotation/settings.ts"
 import * as stores from "./store.ts"
+import * as tenants from "./tenants.ts"
 import { targetsOf } from "./variables.ts"
 
 /** A file that was read and parsed. */
@@ -29,10 +42,13 @@ export interface Outcome {
   readonly mistakes: ReadonlyArray<Mistake>
   readonly locate: Document["locate"]
   readonly names: ReadonlyArray<string>
+  readonly tenantNames: ReadonlyArray<string>
   readonly configuration: Configuration
   /** What the file says, overrides in place. */
   readonly value: unknown
   readonly overrides: ReadonlyArray<Override>
+  /** The budgets of its stores and tenants. */
+  readonly purses: Purses
 }
 
 /** Reads and parses the file. */
@@ -40,8 +56,6 @@ export const open = Effect.fnUntraced(function* (options: Options): Effect.fn.Re
   const source = yield* read(options.folder ?? process.cwd(), options.file, options.env ?? process.env)
   return { source, document: parse(source.name, source.text) }
 })
-
-type Loaded = (name: string) => Result.Result<Adapter<unknown>, ConfigurationError> | undefined
 
 /** Loads every adapter once, however many parts of the file name it. */
 const loadAll = Effect.fnUntraced(function* (value: unknown, options: AdapterLoader.Options): Effect.fn.Return<Loaded> {
@@ -53,8 +67,6 @@ const loadAll = Effect.fnUntraced(function* (value: unknown, options: AdapterLoa
   return (name) => results.get(name)
 })
 
-const baseOf = (name: string): Path => ["stores", name]
-
 const adapterOf = (loaded: Loaded, name: string | undefined): Adapter<unknown> | undefined => {
   const result = name === undefined ? undefined : loaded(name)
   return result !== undefined && Result.isSuccess(result) ? result.success : undefined
@@ -63,15 +75,17 @@ const adapterOf = (loaded: Loaded, name: string | undefined): Adapter<unknown> |
 /** Puts the environment's overrides into the file. Of a part whose adapter is not there nobody knows the members. */
 const override = (value: unknown, loaded: Loaded, env: Exclude<Options["env"], undefined>): Overridden => {
   const journal = file.journalIn(value)
+  const rotations = file.rotationsIn(value)
   const parts = [
     ...file.storesIn(value).map(([name, written]) => {
       const options = adapterOf(loaded, file.textIn(written, "adapter"))?.options
-      return { base: baseOf(name), schemas: options === undefined ? [] : [stores.Settable, options] }
+      return { base: storeBase(name), schemas: options === undefined ? [] : [stores.Settable, options] }
     }),
     ...(journal === undefined ? [] : [journal]).map((written) => {
       const options = adapterOf(loaded, journals.adapterNameOf(written))?.journal?.options
       return { base: journals.base, schemas: options === undefined ? [] : [options] }
-    })
+    }),
+    ...(rotations === undefined ? [] : [{ base: settings.base, schemas: [settings.Database] }])
   ]
   const ofParts = parts.flatMap(({ base, schemas }) => schemas.flatMap(({ ast }) => targetsOf(ast, base)))
   return apply(value, {
@@ -80,102 +94,6 @@ const override = (value: unknown, loaded: Loaded, env: Exclude<Options["env"], u
     env
   })
 }
-
-/** What the parts of one file share. */
-interface Context {
-  readonly loaded: Loaded
-  readonly obtaining: Obtaining
-}
-
-/** A store whose adapter is there, judged and without its secrets yet. */
-interface Candidate {
-  readonly name: string
-  readonly adapterName: string
-  readonly judged: stores.Judged
-}
-
-const judgeStore = Effect.fnUntraced(function* (
-  { loaded }: Context,
-  name: string,
-  written: unknown
-): Effect.fn.Return<Checked<Candidate>> {
-  const base = baseOf(name)
-  const adapterName = yield* stores.adapterNameOf(written, base)
-  if (Result.isFailure(adapterName)) return Result.fail(adapterName.failure)
-  const adapter = loaded(adapterName.success)
-  if (adapter === undefined) return Result.fail([])
-  if (Result.isFailure(adapter)) return Result.fail([mistakeAt([...base, "adapter"], adapter.failure)])
-  const judged = yield* stores.judge(name, adapter.success, written, base)
-  return Result.succeed({ name, adapterName: adapterName.success, judged })
-})
-
-/** The stores that have a budget, their own or that of the file. */
-const spendersOf = (candidates: ReadonlyArray<Candidate>, common: Budget | undefined): ReadonlyArray<Spender> =>
-  candidates.flatMap(({ judged: { shape }, name }) => {
-    const budget = shape?.budget ?? common
-    if (shape === undefined || budget === undefined) return []
-    const { adapter, credentials } = shape
-    return [{ store: name, adapter: adapter.name, credentials, budget, base: baseOf(name) }]
-  })
-
-/** What a store has from the file and from the other stores, beside what it says itself. */
-interface Given {
-  readonly retry: Retry
-  readonly budgets: Budgets
-}
-
-const define = Effect.fnUntraced(function* (
-  { obtaining }: Context,
-  { adapterName, judged, name }: Candidate,
-  { budgets, retry }: Given
-): Effect.fn.Return<Checked<StoreDefinition>> {
-  const base = baseOf(name)
-  const { needed, shape } = judged
-  const mistakes = [...judged.mistakes, ...budgets.mistakes.filter(({ path }) => path[1] === name)]
-  const budget = budgets.of.get(name)
-  const finish = (shape: stores.Shape, secrets: ReadonlyArray<Obtained>): Effect.Effect<Checked<Complete>> =>
-    Effect.map(
-      stores.complete(name, shape, secrets, base),
-      Result.map(({ options, store }) => ({
-        options,
-        store: budget === undefined ? store : { ...store, budget },
-        retry: { ...retry, ...shape.retry }
-      }))
-    )
-  const completed = yield* completeWith(
-    obtaining,
-    { mistakes, needed },
-    base,
-    shape === undefined ? undefined : (secrets) => finish(shape, secrets)
-  )
-  if (Result.isFailure(completed)) return Result.fail(completed.failure)
-  return shape === undefined
-    ? Result.fail(mistakes)
-    : Result.succeed({
-        name,
-        adapterName,
-        adapter: shape.adapter,
-        capabilities: shape.capabilities,
-        complete: completed.success
-      })
-})
-
-const defineStores = Effect.fnUntraced(function* (
-  context: Context,
-  { budget, retry, stores }: file.Reading
-): Effect.fn.Return<ReadonlyArray<Checked<StoreDefinition>>> {
-  const judged = yield* Effect.forEach(stores, ([name, written]) => judgeStore(context, name, written))
-  const candidates = judged.flatMap((result) => (Result.isSuccess(result) ? [result.success] : []))
-  const budgets = share(spendersOf(candidates, budget))
-  return yield* Effect.forEach(
-    judged,
-    (result) =>
-      Result.isSuccess(result)
-        ? define(context, result.success, { retry, budgets })
-        : Effect.succeed(Result.fail(result.failure)),
-    { concurrency: 8 }
-  )
-})
 
 const defineJournal = Effect.fnUntraced(function* (
   { loaded, obtaining }: Context,
@@ -198,8 +116,83 @@ const locating =
     return locate(variable === undefined ? mistake : { ...mistake, variable })
   }
 
-/** Judges a whole file. */
-export const judge = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Outcome, ConfigurationError> {
+/** The parts of a file that name adapters, defined, and what is wrong with them. */
+interface Parts {
+  readonly mistakes: ReadonlyArray<Mistake>
+  readonly stores: ReadonlyMap<string, StoreDefinition>
+  readonly tenants: ReadonlyMap<string, TenantDefinition>
+  readonly journal: JournalDefinition | undefined
+  readonly rotations: RotationsDefinition | undefined
+  readonly purses: Purses
+}
+
+/** Defines the rotations, and holds the schedules of stores and tenants against them. */
+const defineRotations = Effect.fnUntraced(function* (
+  { env, obtaining }: Context,
+  { journal, rotations }: file.Reading,
+  schedules: ReadonlyArray<Placed>
+): Effect.fn.Return<Checked<RotationsDefinition | undefined>> {
+  const mistakes = scheduling.mistakesOf(schedules, rotations, journal !== undefined)
+  if (rotations === undefined) return mistakes.length > 0 ? Result.fail(mistakes) : Result.succeed(undefined)
+  const isSql = journal !== undefined && /^(?:@keyfold\/)?sql$/.test(journals.adapterNameOf(journal))
+  const written = journal === undefined ? undefined : { written: journal, isSql }
+  const defined = yield* settings.define(obtaining, rotations, written, env)
+  if (Result.isFailure(defined) || mistakes.length > 0) return Result.fail([...failuresOf([defined]), ...mistakes])
+  const { sinks } = defined.success
+  const known = schedules.map((schedule) => scheduling.scheduleOf(schedule, sinks))
+  return Result.succeed({ ...defined.success, schedules: known })
+})
+
+const successesOf = <A>(results: ReadonlyArray<Checked<A>>): ReadonlyArray<A> =>
+  results.flatMap((result) => (Result.isSuccess(result) ? [result.success] : []))
+
+const byName = <A extends { readonly name: string }>(parts: ReadonlyArray<A>): ReadonlyMap<string, A> =>
+  new Map(parts.map((part) => [part.name, part]))
+
+const defineParts = Effect.fnUntraced(function* (
+  context: Context,
+  reading: file.Reading,
+  value: unknown,
+  before: Purses
+): Effect.fn.Return<Parts> {
+  const { loaded, obtaining } = context
+  const judged = yield* Effect.forEach(reading.stores, ([name, written]) => judgeStore({ loaded }, name, written))
+  const candidates = successesOf(judged)
+  const around: tenants.Around = {
+    stores: new Map(file.storesIn(value)),
+    names: file.namesIn(value),
+    candidates: byName(candidates),
+    adapterOf: (written) => adapterOf(loaded, file.textIn(written, "adapter"))
+  }
+  const ofTenants = yield* tenants.judgeAll(around, reading.tenants)
+  const spenders = [...spendersOf(candidates, reading.budget), ...tenants.spendersOf(ofTenants, reading.budget)]
+  const given = { retry: reading.retry, budgets: share(spenders, before) }
+  const stores = yield* Effect.forEach(candidates, (store) => define({ obtaining }, store, given), { concurrency: 8 })
+  const definedTenants = yield* Effect.forEach(ofTenants, (tenant) => tenants.define(obtaining, tenant, given), {
+    concurrency: 8
+  })
+  const journal = yield* defineJournal(context, reading.journal)
+  const shapes = [...candidates.map(({ judged }) => judged.shape), ...ofTenants.map(({ shape }) => shape)]
+  const schedules = shapes.flatMap((shape) => shape?.schedules ?? [])
+  const rotations = yield* defineRotations(context, reading, schedules)
+  return {
+    mistakes: [
+      ...failuresOf([...judged, ...stores, ...definedTenants, journal, rotations]),
+      ...isolationMistakes(candidates, ofTenants, reading.journal !== undefined)
+    ],
+    stores: byName(successesOf(stores)),
+    tenants: byName(successesOf(definedTenants)),
+    journal: Result.isSuccess(journal) ? journal.success : undefined,
+    rotations: Result.isSuccess(rotations) ? rotations.success : undefined,
+    purses: given.budgets.purses
+  }
+})
+
+/** Judges a whole file. Budgets that are as in `before` go on from there. */
+export const judge = Effect.fnUntraced(function* (
+  options: Options,
+  before: Purses = new Map()
+): Effect.fn.Return<Outcome, ConfigurationError> {
   const { document, source } = yield* open(options)
   const folder = dirname(source.path)
   const env = options.env ?? process.env
@@ -211,27 +204,19 @@ export const judge = Effect.fnUntraced(function* (options: Options): Effect.fn.R
   const locate = locating(document, overrides)
   const reading = isReadable ? file.read(value) : file.unreadable
   const refuse = (mistakes: ReadonlyArray<Mistake>) => Finding.toError(source.name, mistakes.map(locate))
-  const context: Context = {
-    loaded,
-    obtaining: { from: { folder, env }, later: options.secrets === "later", refuse }
-  }
-  const defined = yield* defineStores(context, reading)
-  const journal = yield* defineJournal(context, reading.journal)
-  const sound = defined.flatMap((result) => (Result.isSuccess(result) ? [result.success] : []))
+  const fetch = options.secrets === "later" ? fetching({ folder, env }) : fetchingOnce({ folder, env })
+  const obtaining = { folder, fetch, later: options.secrets === "later", refuse }
+  const { mistakes, purses, ...parts } = yield* defineParts({ loaded, obtaining, env }, reading, value, before)
   return {
     syntax: document.findings,
-    mistakes: [...reading.mistakes, ...ofOverrides, ...failuresOf([...defined, journal])],
+    mistakes: [...reading.mistakes, ...ofOverrides, ...mistakes],
     locate,
     names: reading.stores.map(([name]) => name),
+    tenantNames: reading.tenants.map(([name]) => name),
     value,
     overrides,
-    configuration: {
-      file: source.path,
-      folder,
-      stores: new Map(sound.map((store) => [store.name, store])),
-      defaultStore: reading.defaultStore,
-      journal: Result.isSuccess(journal) ? journal.success : undefined
-    }
+    purses,
+    configuration: { file: source.path, folder, defaultStore: reading.defaultStore, idle: reading.idle, ...parts }
   }
 })
 

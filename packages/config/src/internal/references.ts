@@ -88,16 +88,37 @@ export const mistakeAt = (base: Path, error: ConfigurationError): Mistake => ({
   problem: sentence(error)
 })
 
+type Fetch = (reference: SecretReference.SecretReference) => Effect.Effect<Secret, ConfigurationError>
+
+/** Fetches a secret each time it is asked for. */
+export const fetching =
+  (options: SecretReference.Options): Fetch =>
+  (reference) =>
+    SecretReference.toSecret(reference, options)
+
+/** Fetches each secret once, however many parts of the file refer to it: they all get the same answer. */
+export const fetchingOnce = (options: SecretReference.Options): Fetch => {
+  const started = new Map<string, Effect.Effect<Secret, ConfigurationError>>()
+  const fetch = fetching(options)
+  return (reference) =>
+    Effect.flatMap(Effect.cached(fetch(reference)), (fetching) => {
+      const id = JSON.stringify(reference)
+      const first = started.get(id) ?? fetching
+      started.set(id, first)
+      return first
+    })
+}
+
 /** Obtains secrets: all of them, or what is wrong with each that cannot be had. */
 export const obtain = Effect.fnUntraced(function* (
   needed: ReadonlyArray<Needed>,
   base: Path,
-  options: SecretReference.Options
+  fetch: Fetch
 ): Effect.fn.Return<Checked<ReadonlyArray<Obtained>>> {
   const results = yield* Effect.forEach(
     needed,
     ({ path, reference }) =>
-      SecretReference.toSecret(reference, options).pipe(
+      fetch(reference).pipe(
         Effect.map((secret) => ({ path, secret })),
         Effect.mapError((error) => [mistakeAt([...base, ...path], error)]),
         Effect.result
@@ -114,9 +135,10 @@ export const obtain = Effect.fnUntraced(function* (
 export const unveil = (written: unknown, secrets: ReadonlyArray<Obtained>): unknown =>
   secrets.reduce((value, { path, secret }) => replaceAt(value, path, secret), written)
 
-/** How a part obtains its secrets: when, from where, and how a mistake found later is told. */
+/** How a part obtains its secrets: when, by what, and how a mistake found later is told. */
 export interface Obtaining {
-  readonly from: SecretReference.Options
+  readonly folder: string
+  readonly fetch: Fetch
   readonly later: boolean
   readonly refuse: (mistakes: ReadonlyArray<Mistake>) => ConfigurationError
 }
@@ -127,12 +149,12 @@ export interface Obtaining {
  * Without `complete`, for a part with mistakes, it only adds the secrets that cannot be had to them.
  */
 export const completeWith = Effect.fnUntraced(function* <A>(
-  { from, later, refuse }: Obtaining,
+  { fetch, later, refuse }: Obtaining,
   { mistakes, needed }: { readonly mistakes: ReadonlyArray<Mistake>; readonly needed: ReadonlyArray<Needed> },
   base: Path,
   complete: ((secrets: ReadonlyArray<Obtained>) => Effect.Effect<Checked<A>>) | undefined
 ): Effect.fn.Return<Checked<Effect.Effect<A, ConfigurationError>>> {
-  const obtained = obtain(needed, base, from)
+  const obtained = obtain(needed, base, fetch)
   if (complete === undefined || mistakes.length > 0) {
     return Result.fail([...mistakes, ...(later ? [] : failuresOf([yield* obtained]))])
   }

@@ -17,7 +17,7 @@ const head = (schema: string): string => `# yaml-language-server: $schema=${sche
 # What this file comes to: keyfold config show. What is wrong with it: keyfold config check.
 `
 
-/** Writes a configuration with one embedded store and a journal, and the other adapters as comments. */
+/** Writes a configuration with one embedded store and a journal, and the other adapters and tenants as comments. */
 export const starterFile = ({ database, journal, journalSecret, pepper, schema }: Names): string => `${head(schema)}
 # The store that is meant where none is named.
 default: local
@@ -53,4 +53,11 @@ stores:
   # policies:
   #   adapter: occam
   #   apiKey: { file: ./secrets/occam }
+
+# Which store serves each tenant, for programs that serve several. Nobody else is served.
+#
+# tenants:
+#   acme: local
+#   globex: { store: guard, apiKey: { env: GLOBEX_ARTHUR_API_KEY } }
+#   "dev-*": { store: local, defaults: { owner: dev } }
 `

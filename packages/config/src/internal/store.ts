@@ -20,6 +20,7 @@ import {
   type Needed,
   type Obtained
 } from "./references.ts"
+import { placed, Rotation, type Placed } from "./rotation/schedule.ts"
 import { slotsOf } from "./secrets.ts"
 
 const Name = Schema.NonEmptyString
@@ -51,38 +52,78 @@ export const Members = Schema.Struct({
   retry: Schema.optionalKey(Retry.annotateKey({ description: "How this store's calls are tried again." })),
   budget: Schema.optionalKey(
     Budget.annotateKey({ description: "How many requests this store's credential may send, for all that use it." })
+  ),
+  rotation: Schema.optionalKey(
+    Rotation.annotateKey({ description: "When keys of this store are rotated, and how." })
+  ),
+  shared: Schema.optionalKey(
+    Schema.Boolean.annotateKey({
+      description: "Whether tenants are told apart even while there is one, so that a second can join later."
+    })
+  ),
+  separateCredentials: Schema.optionalKey(
+    Schema.Boolean.annotateKey({
+      description: "Whether each credential sees keys of its own only, such as those of its organization."
+    })
   )
 })
 
-/** The members that environment variables may set: what code is loaded is for the file alone to say. */
-export const Settable = Members.mapFields(Struct.omit(["adapter"]))
+/** The members that environment variables may set: what code is loaded is for the file alone to say, and so are schedules. */
+export const Settable = Members.mapFields(Struct.omit(["adapter", "rotation"]))
 
 const memberNames = Object.keys(Members.fields)
 
-const fixed = {
+/** Secrets among the members that must stay the same, and what they are. */
+export const fixed = {
   cursorSecret: "the secret of cursors",
   labelSecret: "the secret of the marks in labels"
 }
 
-/** What can be told of a store without its secrets. */
+/** What can be told of a store without its secrets; another text stands for each of them. */
 export interface Shape {
   readonly adapter: Adapter<unknown>
   readonly capabilities: Capabilities
   readonly written: unknown
+  readonly store: KeyStore.StoreOptions
+  readonly options: unknown
+  readonly shared: boolean
+  readonly separateCredentials: boolean
   readonly retry: Retry
   readonly budget: Budget | undefined
+  readonly schedules: ReadonlyArray<Placed>
   /** What the adapter's own secrets refer to: the credential that a budget belongs to. */
   readonly credentials: ReadonlyArray<Needed>
 }
 
-/** A judged store: the secrets it needs, and its shape where nothing is wrong with it. */
+/** A judged store: the secrets it needs, and its shape where it can be read, with mistakes or without. */
 export interface Judged {
   readonly mistakes: ReadonlyArray<Mistake>
   readonly needed: ReadonlyArray<Needed>
   readonly shape: Shape | undefined
 }
 
-const split = (written: unknown): { readonly members: object; readonly options: object } => {
+/** Tells secrets of the store from those of its adapter's options. */
+export const isOfMember = ({ path }: Needed): boolean => memberNames.includes(String(path[0]))
+
+const standIn = Redacted.make("stands for a secret that was not obtained")
+
+/** The secrets among the members that are stated, each in the form that the store takes. */
+export const secretsOf = ({
+  cursorSecret,
+  labelSecret
+}: {
+  readonly cursorSecret?: Secret
+  readonly labelSecret?: Secret
+}): Pick<KeyStore.StoreOptions, "cursorSecret" | "labelSecret"> => {
+  const form = (secret: Secret) => (Redacted.isRedacted(secret) ? secret : standIn)
+  return {
+    ...(cursorSecret === undefined ? {} : { cursorSecret: form(cursorSecret) }),
+    ...(labelSecret === undefined ? {} : { labelSecret: form(labelSecret) })
+  }
+}
+
+/** Tells the members every store has from the adapter's own. */
+export const split = (written: unknown): { readonly members: object; readonly options: object } => {
   const entries = Object.entries(typeof written === "object" && written !== null ? written : {})
   return {
     members: Object.fromEntries(entries.filter(([name]) => memberNames.includes(name))),
@@ -117,29 +158,52 @@ export const judge = Effect.fnUntraced(function* (
   const wrong = [...mistakes, ...failuresOf([members, options])]
   if (Result.isFailure(members) || Result.isFailure(options)) return { mistakes: wrong, needed, shape: undefined }
   const capabilities = adapter.capabilities(options.success)
-  const { budget, cursorSecret: _, labelSecret: __, retry = {}, ...store } = members.success
-  const refused = KeyStore.check({ backend: adapter.name, capabilities }, { ...store, store: name })
-  const all = [...wrong, ...refused.map((error) => mistakeAt(base, error))]
-  if (all.length > 0) return { mistakes: all, needed, shape: undefined }
-  const credentials = needed.filter(({ path }) => !memberNames.includes(String(path[0])))
-  return { mistakes: [], needed, shape: { adapter, capabilities, written, retry, budget, credentials } }
+  const store = optionsOf(name, members.success)
+  const refused = KeyStore.check({ backend: adapter.name, capabilities }, store)
+  const { budget, retry = {}, rotation, separateCredentials = false, shared = false } = members.success
+  const shape: Shape = {
+    adapter,
+    capabilities,
+    written,
+    store,
+    options: options.success,
+    shared,
+    separateCredentials,
+    retry,
+    budget,
+    schedules: placed(base, name, undefined, rotation),
+    credentials: needed.filter((each) => !isOfMember(each))
+  }
+  return { mistakes: [...wrong, ...refused.map((error) => mistakeAt(base, error))], needed, shape }
 })
 
-/** Decodes a store with its secrets in place. */
-export const complete = Effect.fnUntraced(function* (
+const optionsOf = (name: string, members: typeof Members.Type): KeyStore.StoreOptions => {
+  const { defaults, require, scopeMap } = members
+  return {
+    store: name,
+    ...(defaults === undefined ? {} : { defaults }),
+    ...(scopeMap === undefined ? {} : { scopeMap }),
+    ...(require === undefined ? {} : { require }),
+    ...secretsOf(members)
+  }
+}
+
+/** Decodes the members of a store with their secrets in place. */
+export const settle = (
   name: string,
-  { adapter, written }: Shape,
+  { written }: Shape,
   secrets: ReadonlyArray<Obtained>,
   base: Path
-): Effect.fn.Return<Checked<{ readonly options: unknown; readonly store: KeyStore.StoreOptions }>> {
-  const parts = split(unveil(written, secrets))
-  const members = yield* decodeMembers(parts.members, base)
-  const options = yield* decode(adapter.options, parts.options, base, memberNames)
-  if (Result.isFailure(members) || Result.isFailure(options)) return Result.fail(failuresOf([members, options]))
-  const { adapter: _, budget: __, cursorSecret, labelSecret, retry: ___, ...store } = members.success
-  const secretsOfStore = {
-    ...(cursorSecret !== undefined && Redacted.isRedacted(cursorSecret) ? { cursorSecret } : {}),
-    ...(labelSecret !== undefined && Redacted.isRedacted(labelSecret) ? { labelSecret } : {})
-  }
-  return Result.succeed({ options: options.success, store: { ...store, ...secretsOfStore, store: name } })
-})
+): Effect.Effect<Checked<KeyStore.StoreOptions>> =>
+  Effect.map(
+    decodeMembers(split(unveil(written, secrets)).members, base),
+    Result.map((members) => optionsOf(name, members))
+  )
+
+/** Decodes an adapter's options with their secrets in place. */
+export const complete = (
+  { adapter, written }: Pick<Shape, "adapter" | "written">,
+  secrets: ReadonlyArray<Obtained>,
+  base: Path
+): Effect.Effect<Checked<unknown>> =>
+  decode(adapter.options, split(unveil(written, secrets)).options, base, memberNames)

@@ -13,7 +13,7 @@ import type { KeyStore, StoreOptions } from "../KeyStore.ts"
 import type { Journal } from "../Journal.ts"
 import { KeyStoreError, Unsupported, type Operation, type Reason } from "../KeyStoreError.ts"
 import type { KeyUsage } from "../KeyUsage.ts"
-import { read, type Codec } from "../Label.ts"
+import { read, type Codec, type Label } from "../Label.ts"
 import { isAmbiguous } from "../RetryPolicy.ts"
 import type { Verification } from "../Verification.ts"
 import type { Cursors } from "./cursor.ts"
@@ -23,6 +23,7 @@ import type { Reconciler } from "./reconcile.ts"
 import type { Recent } from "./recent.ts"
 import { retrying, type CallFailure, type Engine } from "./retry.ts"
 import { checkRef, portableScopes } from "./spec.ts"
+import { observed } from "./telemetry.ts"
 
 /** One store under construction. */
 export interface Store {
@@ -44,18 +45,11 @@ export interface Store {
   readonly confirm: Confirm
 }
 
-/** The attributes of every span of a store: which store, backend and operation, and nothing about keys. */
-export const spanOptions = (store: Store, operation: Operation) => ({
-  attributes: {
-    "keystore.store": store.name,
-    "keystore.backend": store.driver.backend,
-    "keystore.operation": operation
-  },
-  captureStackTrace: false
-})
+/** What errors say about a store. */
+export type Named = Pick<Store, "name" | "driver">
 
 /** Fails an operation that sent nothing. */
-export const refused = (store: Store, operation: Operation, reason: Reason): KeyStoreError =>
+export const refused = (store: Named, operation: Operation, reason: Reason): KeyStoreError =>
   new KeyStoreError({
     store: store.name,
     backend: store.driver.backend,
@@ -70,7 +64,7 @@ const local: ReadonlySet<Reason["_tag"]> = new Set(["InvalidRequest", "Unsupport
 
 /** Turns what the retry engine reports into the error callers see. */
 export const failed = (
-  store: Store,
+  store: Named,
   operation: Operation,
   failure: CallFailure,
   operationId?: string
@@ -90,29 +84,41 @@ export const failed = (
 
 /** Lifts a check into the operation's error. */
 export const checked = <A>(
-  store: Store,
+  store: Named,
   operation: Operation,
   result: Result.Result<A, Reason>
 ): Effect.Effect<A, KeyStoreError> =>
   result._tag === "Success" ? Effect.succeed(result.success) : Effect.fail(refused(store, operation, result.failure))
 
 /** Refuses an operation the backend does not have. */
-export const guarded = (store: Store, operation: Operation): Effect.Effect<void, KeyStoreError> =>
+export const guarded = (store: Named, operation: Operation): Effect.Effect<void, KeyStoreError> =>
   supports(store.driver.capabilities, operation)
     ? Effect.void
     : Effect.fail(refused(store, operation, new Unsupported({ capability: operation })))
 
-/** Takes the mark out of a key's name. */
-const unmarked = ({ name: label, ...key }: ApiKey): ApiKey => {
-  const name = label === undefined ? undefined : read(label).name
-  return name === undefined ? key : { ...key, name }
+/** Gives a key the name that its label holds. */
+const named = (key: ApiKey, { name }: Label): ApiKey => {
+  if (name === key.name) return key
+  if (name !== undefined) return { ...key, name }
+  const { name: _, ...nameless } = key
+  return nameless
 }
 
+/** A key's label, where keys of this backend have one. */
+export const labelOf = ({ capabilities }: Driver, { name }: ApiKey): Label | undefined =>
+  name === undefined || capabilities.createSafety !== "marker" ? undefined : read(name)
+
+/** Shows a key whose label was read the way callers see it. */
+export const presentAs = (
+  key: ApiKey,
+  label: Label | undefined,
+  { scopeMap }: Pick<StoreOptions, "scopeMap">,
+  now: DateTime.Utc
+): ApiKey => portableScopes(scopeMap, settleStatus(label === undefined ? key : named(key, label), now))
+
 /** Shows a key the way callers see it: settled status, portable scope names, a name without its mark. */
-export const present = (store: Store, key: ApiKey, now: DateTime.Utc): ApiKey => {
-  const named = store.driver.capabilities.createSafety === "marker" ? unmarked(key) : key
-  return portableScopes(store.options.scopeMap, settleStatus(named, now))
-}
+export const present = ({ driver, options }: Store, key: ApiKey, now: DateTime.Utc): ApiKey =>
+  presentAs(key, labelOf(driver, key), options, now)
 
 const firstPause = 50
 const longestPause = 1000
@@ -241,7 +247,7 @@ const makeVerify = (store: Store): KeyStore["Service"]["verify"] => {
           ? { ...verification, key: present(store, verification.key, now) }
           : verification
       ),
-      Effect.withSpan("KeyStore.verify", spanOptions(store, "verify"))
+      (verifying) => observed(engine.meter, "verify", verifying)
     )
 }
 
@@ -257,7 +263,7 @@ export const makeCalls = (
       Effect.andThen(
         untilVisible(store, ref, run).pipe(Effect.mapError((failure) => failed(store, operation, failure)))
       ),
-      Effect.withSpan(`KeyStore.${operation}`, spanOptions(store, operation))
+      (calling) => observed(engine.meter, operation, calling)
     )
 
   const { usage } = driver

@@ -12,12 +12,13 @@ import type { KeySpec } from "../KeySpec.ts"
 import { InvalidRequest, type KeyStoreError, OutcomeUnknown, Timeout, Unsupported } from "../KeyStoreError.ts"
 import * as OperationId from "../OperationId.ts"
 import { CurrentDelivery } from "../Sink.ts"
-import { checked, failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
+import { checked, failed, guarded, present, refused, type Store } from "./calls.ts"
 import * as handover from "./handover.ts"
 import { isView } from "./ownership.ts"
 import { retrying, type CallFailure } from "./retry.ts"
 import * as senders from "./sender.ts"
 import { resolveSpec, type ResolvedSpec } from "./spec.ts"
+import { observed } from "./telemetry.ts"
 
 const defaultWithin = Duration.seconds(30)
 
@@ -40,9 +41,9 @@ const mint = Effect.fnUntraced(function* (
   sender: senders.Sender,
   within: Duration.Duration
 ): Effect.fn.Return<senders.Minted & Pick<CallFailure, "attempts">, CallFailure> {
-  const { budget, policy } = sender.store.engine
+  const { budget, meter, policy } = sender.store.engine
   // A wait that could not end in time is not begun; what `within` cuts off is a request in flight.
-  const engine = { budget, policy: { ...policy, budget: Duration.min(policy.budget, within) } }
+  const engine = { budget, meter, policy: { ...policy, budget: Duration.min(policy.budget, within) } }
   let attempts = 0
   let waiting: DriverError | undefined
   const attempt = (number: number) =>
@@ -160,5 +161,5 @@ export const makeCreate = (store: Store) => {
     return { key: present(store, issued.key, now), secret: issued.secret }
   })
   return (spec: KeySpec, options: CreateOptions = {}): Effect.Effect<IssuedKey, KeyStoreError> =>
-    Effect.withSpan(create(spec, options), "KeyStore.create", spanOptions(store, "create"))
+    observed(store.engine.meter, "create", create(spec, options))
 }

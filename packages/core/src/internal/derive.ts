@@ -88,15 +88,17 @@ export const getFromList = (driver: Driver, engine: Engine): Pick<Store, "get" |
     owner: undefined,
     statuses: getsRevoked && listsRevoked === "always" ? ["active", "expired", "revoked"] : statuses({})
   }
+  // The rest of a long list says nothing about keys that were found.
   const load = (wanted: ReadonlySet<string>) =>
-    Stream.runFold(
-      listAll(driver, request),
-      () => new Map<string, ApiKey>(),
-      (found, keys) => {
-        for (const key of keys) if (wanted.has(key.id)) found.set(key.id, key)
-        return found
-      }
-    )
+    Effect.suspend(() => {
+      const found = new Map<string, ApiKey>()
+      const look = (keys: ReadonlyArray<ApiKey>) =>
+        Effect.sync(() => {
+          for (const key of keys) if (wanted.has(key.id)) found.set(key.id, key)
+          return found.size < wanted.size
+        })
+      return Effect.as(Stream.runForEachWhile(listAll(driver, request), look), found)
+    })
   const once = together(load)
   const retried = {
     get: together((wanted) => retrying("get", engine, () => load(wanted))),

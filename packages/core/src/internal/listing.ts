@@ -1,4 +1,5 @@
 /** Listing keys: as a stream to the end, and as pages for stateless callers. */
+import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -7,10 +8,11 @@ import type { DriverPage, ListRequest } from "../Driver.ts"
 import { completeness, statuses, type Filter, type Page, type PageRequest } from "../KeyList.ts"
 import type { KeyStore } from "../KeyStore.ts"
 import { InvalidRequest, type KeyStoreError } from "../KeyStoreError.ts"
-import { checked, failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
+import { checked, failed, guarded, present, refused, type Store } from "./calls.ts"
 import { batchesOf, pageFromKeys } from "./derive.ts"
 import { retrying, retryingStream, type CallFailure } from "./retry.ts"
 import { checkFilter } from "./spec.ts"
+import { observed, observedStream } from "./telemetry.ts"
 
 const defaultLimit = 100
 const highestLimit = 1000
@@ -28,7 +30,11 @@ const select = (store: Store, filter: Filter, keys: ReadonlyArray<ApiKey>, now: 
   return selected
 }
 
-const batches = (store: Store, filter: Filter): Stream.Stream<ReadonlyArray<ApiKey>, CallFailure> => {
+/** The keys of one listing as the driver gives them, with the engine's retries. */
+export const batches = (
+  store: Pick<Store, "driver" | "engine">,
+  filter: Filter
+): Stream.Stream<ReadonlyArray<ApiKey>, CallFailure> => {
   const listing = store.driver.list
   const request = listRequest(filter)
   if (listing.kind === "stream") return retryingStream("list", store.engine, () => listing.open(request))
@@ -91,8 +97,10 @@ export const makeListing = (store: Store): Pick<KeyStore["Service"], "list" | "l
       Effect.andThen(checkedFilter(store, filter)),
       Effect.as(selected(store, filter)),
       Stream.unwrap,
-      Stream.flattenIterable,
-      Stream.withSpan("KeyStore.list", spanOptions(store, "list"))
+      // Flattening them as iterables holds on to batches that are long gone.
+      Stream.filter(Arr.isArrayNonEmpty),
+      Stream.flattenArray,
+      (listing) => observedStream(store.engine.meter, "list", listing)
     ),
-  listPage: (request = {}) => Effect.withSpan(readPage(store, request), "KeyStore.list", spanOptions(store, "list"))
+  listPage: (request = {}) => observed(store.engine.meter, "list", readPage(store, request))
 })

@@ -11,6 +11,7 @@ import type { OperationId } from "../OperationId.ts"
 import { CurrentPriority, type Priority } from "../RequestBudget.ts"
 import type { Finder } from "./finder.ts"
 import type { CallFailure } from "./retry.ts"
+import { behindTheScenes, logged, type Meter } from "./telemetry.ts"
 
 /** Keeps a store's memory bounded: beyond it nothing new is watched, and so nothing is minted anew either. */
 const capacity = 10_000
@@ -47,7 +48,7 @@ export interface Reconciler {
 export interface Tools {
   readonly driver: Driver
   readonly finder: Finder
-  readonly name: string
+  readonly meter: Meter
   readonly revoke: (ref: KeyRef) => Effect.Effect<unknown, CallFailure>
 }
 
@@ -56,18 +57,21 @@ interface Watching {
   readonly fiber: Fiber.Fiber<void>
 }
 
-/** What one suspect's pursuit knows: the key to revoke without having been listed, and the times of the looks. */
+/** What one suspect's pursuit knows: the key to revoke without having been listed, the times of the looks, their result. */
 interface Pursuit {
   readonly suspect: Suspect
   readonly first: number
   readonly last: number
   known: KeyRef | undefined
+  hasRevoked: boolean
 }
 
 /** Revokes whatever an attempt made; true where the look succeeded and nothing live is left of what it saw. */
-const look = ({ finder, revoke }: Tools, pursuit: Pursuit, now: number): Effect.Effect<boolean> =>
+const look = (tools: Tools, pursuit: Pursuit, now: number): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const { known, suspect } = pursuit
+    const { finder } = tools
+    const revoke = (key: KeyRef) => Effect.tap(tools.revoke(key), () => Effect.sync(() => (pursuit.hasRevoked = true)))
     const made = yield* finder.made(suspect.operationId, suspect.nonce)
     const unlisted = known === undefined || made.some(({ id }) => id === known.id) ? [] : [known]
     const listed = yield* Effect.forEach(made, (key) => Effect.isSuccess(revoke(key)))
@@ -109,30 +113,48 @@ const pursue = Effect.fnUntraced(function* (
   }
 })
 
-const report = (tools: Tools, left: ReadonlyArray<Suspect>) =>
-  left.length === 0
-    ? Effect.void
-    : Effect.logWarning(
-        `store "${tools.name}" closed before it was certain what these operations left: ` +
-          `${[...new Set(left.map(({ operationId }) => operationId))].join(", ")}. ` +
-          "Run recover for each, or sweepOrphans with the journal."
-      )
+/** Starts the time of a suspect now; the answer pursues it to its end. */
+const begin = Effect.fnUntraced(function* (
+  tools: Tools,
+  suspect: Suspect,
+  { looked }: Watch,
+  closing: Deferred.Deferred<void>
+): Effect.fn.Return<Effect.Effect<void>> {
+  const { driver, meter } = tools
+  const { settle, visibility } = driver.capabilities.consistency
+  const first = (yield* Clock.currentTimeMillis) + Duration.toMillis(visibility.within)
+  const last = first + Duration.toMillis(settle.within)
+  const pursuit: Pursuit = { suspect, first, last, known: suspect.key, hasRevoked: false }
+  const settled = Effect.suspend(() => meter.settled(pursuit.hasRevoked ? "revoked" : "nothing"))
+  return Effect.andThen(behindTheScenes(meter, "reconcile", pursue(tools, pursuit, looked, closing)), settled)
+})
 
-const makeReadBack = ({ driver, finder, name }: Tools, scope: Scope.Scope): Reconciler["readBack"] => {
+const report = ({ meter }: Tools, left: ReadonlyArray<Suspect>) => {
+  if (left.length === 0) return Effect.void
+  const operations = [...new Set(left.map(({ operationId }) => operationId))]
+  const warning = Effect.logWarning(
+    `store "${meter.site.store}" closed before it was certain what these operations left: ${operations.join(", ")}. ` +
+      "Run recover for each, or sweepOrphans with the journal."
+  )
+  const count = Effect.forEach(left, () => meter.settled("left"), { discard: true })
+  return Effect.andThen(count, logged(meter, "store.closed.early", warning))
+}
+
+const lost = (store: string): string =>
+  `store "${store}": the backend does not keep the mark in a key's name; ` +
+  "a create whose answer is lost cannot be found again and will be OutcomeUnknown"
+
+const makeReadBack = ({ driver, finder, meter }: Tools, scope: Scope.Scope): Reconciler["readBack"] => {
   const { consistency, createSafety } = driver.capabilities
   let isDone = createSafety !== "marker"
   const work = ({ id }: KeyRef) =>
     Effect.sleep(consistency.visibility.within).pipe(
       Effect.andThen(finder.readBack(id)),
       Effect.tap((survival) =>
-        survival === "lost"
-          ? Effect.logWarning(
-              `store "${name}": the backend does not keep the mark in a key's name; ` +
-                "a create whose answer is lost cannot be found again and will be OutcomeUnknown"
-            )
-          : Effect.void
+        survival === "lost" ? logged(meter, "mark.lost", Effect.logWarning(lost(meter.site.store))) : Effect.void
       ),
       Effect.provideService(CurrentPriority, "background"),
+      (reading) => behindTheScenes(meter, "readBack", reading),
       Effect.ignore
     )
   return (key) =>
@@ -172,10 +194,7 @@ export const make = Effect.fnUntraced(function* (tools: Tools): Effect.fn.Return
   const watch: Reconciler["watch"] = Effect.fnUntraced(function* (suspect, whenDone) {
     if (!canWatch()) return undefined
     const watch: Watch = { looked: Deferred.makeUnsafe(), done: Deferred.makeUnsafe() }
-    const { settle, visibility } = tools.driver.capabilities.consistency
-    const first = (yield* Clock.currentTimeMillis) + Duration.toMillis(visibility.within)
-    const pursuit = { suspect, first, last: first + Duration.toMillis(settle.within), known: suspect.key }
-    const work = Effect.andThen(pursue(tools, pursuit, watch.looked, closing), whenDone)
+    const work = Effect.andThen(yield* begin(tools, suspect, watch, closing), whenDone)
     const fiber = yield* Effect.forkDetach(Effect.interruptible(work))
     const entry = { suspect, fiber }
     watching.add(entry)

@@ -12,10 +12,11 @@ import * as Label from "../Label.ts"
 import type { OperationId } from "../OperationId.ts"
 import type { Orphan, RecoverOptions, Recovery, Sweep, SweepOptions } from "../Recovery.ts"
 import type { Sink } from "../Sink.ts"
-import { failed, guarded, present, refused, spanOptions, type Store } from "./calls.ts"
+import { failed, guarded, present, refused, type Store } from "./calls.ts"
 import type { Marked } from "./finder.ts"
 import type { CallFailure } from "./retry.ts"
 import { canFind, refOf, revokeOrGone } from "./sender.ts"
+import { observed } from "./telemetry.ts"
 
 const fail = (store: Store, reason: Reason, operationId?: OperationId) =>
   new KeyStoreError({
@@ -97,7 +98,7 @@ const revokeOrphan = (store: Store, operationId: OperationId, key: KeyRef): Effe
   Effect.match(revokeOrGone(store, key), {
     onSuccess: (): Orphan => ({ key, operationId, fate: "revoked" }),
     onFailure: ({ reason }): Orphan => ({ key, operationId, fate: "failed", problem: reason.message })
-  })
+  }).pipe(Effect.tap(({ fate }) => store.engine.meter.orphaned(fate === "revoked" ? "revoked" : "failed")))
 
 /** Settles one operation: its key is held by the sink, or whatever it left is revoked. */
 const settle = Effect.fnUntraced(function* (
@@ -276,8 +277,6 @@ const sweep = Effect.fnUntraced(function* (
 
 /** Makes `recover` and `sweepOrphans` of a store. */
 export const makeRecovery = (store: Store): Pick<KeyStore["Service"], "recover" | "sweepOrphans"> => ({
-  recover: (operationId, options = {}) =>
-    Effect.withSpan(recover(store, operationId, options), "KeyStore.recover", spanOptions(store, "create")),
-  sweepOrphans: (options = {}) =>
-    Effect.withSpan(sweep(store, options), "KeyStore.sweepOrphans", spanOptions(store, "create"))
+  recover: (operationId, options = {}) => observed(store.engine.meter, "recover", recover(store, operationId, options)),
+  sweepOrphans: (options = {}) => observed(store.engine.meter, "sweepOrphans", sweep(store, options))
 })

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { DriverError } from "../Driver.ts"
@@ -9,11 +10,13 @@ import type { Operation, Reason } from "../KeyStoreError.ts"
 import { RateLimited } from "../KeyStoreError.ts"
 import { CurrentPriority, type RequestBudget } from "../RequestBudget.ts"
 import { isRetryable, type RetryPolicy } from "../RetryPolicy.ts"
+import { retried, waited, type Meter } from "./telemetry.ts"
 
 /** What every call of a store goes through: the limits of one call, and the requests its credential may send. */
 export interface Engine {
   readonly policy: RetryPolicy
   readonly budget: RequestBudget
+  readonly meter: Meter
 }
 
 /** An attempt's error with what the engine knows about the call. */
@@ -45,14 +48,21 @@ const start = (engine: Engine): Effect.Effect<Limits> =>
     deadline: now + Duration.toMillis(engine.policy.budget)
   }))
 
+/** Shorter times, in milliseconds, are no waits: the process was doing something else. */
+const shortestWait = 5
+
 /** Waits for the request's turn, or fails where that would take longer than the call may last. */
 const takeTurn = Effect.fnUntraced(function* (limits: Limits, number: number): Effect.fn.Return<void, CallFailure> {
-  const remaining = Duration.millis(Math.max(0, limits.deadline - (yield* Clock.currentTimeMillis)))
-  yield* Effect.mapError(limits.budget.take(yield* CurrentPriority, remaining), (retryAfter) => ({
+  const asked = yield* Clock.currentTimeMillis
+  const remaining = Duration.millis(Math.max(0, limits.deadline - asked))
+  const priority = yield* CurrentPriority
+  yield* Effect.mapError(limits.budget.take(priority, remaining), (retryAfter) => ({
     error: new DriverError({ reason: new RateLimited({ retryAfter }), sent: "no" }),
     attempts: number - 1,
     exhausted: false
   }))
+  const wait = (yield* Clock.currentTimeMillis) - asked
+  if (wait >= shortestWait) yield* waited(limits.meter, priority, wait)
 })
 
 /** Lets who shares the credential know that the backend has had enough. */
@@ -70,6 +80,7 @@ const waitOrFail = Effect.fnUntraced(function* (
   number: number,
   error: DriverError
 ): Effect.fn.Return<void, CallFailure> {
+  yield* limits.meter.attempted(operation, error.reason._tag)
   yield* noteLimit(limits, error)
   if (!isRetryable(operation, error)) {
     return yield* Effect.fail({ error, attempts: number, exhausted: false })
@@ -85,6 +96,7 @@ const waitOrFail = Effect.fnUntraced(function* (
   if (number >= policy.attempts || delay >= remaining) {
     return yield* Effect.fail({ error, attempts: number, exhausted: true })
   }
+  yield* retried(limits.meter, operation, number, error.reason, delay)
   yield* Effect.sleep(Duration.millis(delay))
 })
 
@@ -98,7 +110,10 @@ export const retrying = Effect.fnUntraced(function* <A>(
   for (let number = 1; ; number++) {
     yield* takeTurn(limits, number)
     const result = yield* Effect.result(attempt(number))
-    if (result._tag === "Success") return result.success
+    if (result._tag === "Success") {
+      yield* limits.meter.attempted(operation, undefined)
+      return result.success
+    }
     yield* waitOrFail(operation, limits, number, result.failure)
   }
 })
@@ -115,9 +130,15 @@ export const retryingStream = <A>(
       const once = (number: number): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
         Stream.suspend(open).pipe(
           Stream.tap((batch) => Effect.sync(() => void (emitted ||= batch.length > 0))),
+          Stream.onExit((exit) => (Exit.isSuccess(exit) ? engine.meter.attempted(operation, undefined) : Effect.void)),
           Stream.catch((error) =>
             emitted
-              ? Stream.fail({ error, attempts: number, exhausted: false })
+              ? Stream.fromEffect(
+                  Effect.andThen(
+                    engine.meter.attempted(operation, error.reason._tag),
+                    Effect.fail({ error, attempts: number, exhausted: false })
+                  )
+                )
               : Stream.unwrap(Effect.as(waitOrFail(operation, limits, number, error), attempt(number + 1)))
           )
         )

@@ -15,6 +15,7 @@ import { isAmbiguous } from "../RetryPolicy.ts"
 import { revokeVisible, type Store } from "./calls.ts"
 import type { Watch } from "./reconcile.ts"
 import type { ResolvedSpec } from "./spec.ts"
+import { logged } from "./telemetry.ts"
 
 /** What was minted, by which attempt. */
 export interface Minted {
@@ -158,7 +159,15 @@ const abandonIfSettled = (sender: Sender): Effect.Effect<void> =>
     sender.lease = undefined
     return store.journal
       .abandon(lease)
-      .pipe(Effect.catch(({ problem }) => Effect.logWarning(`operation ${lease.operationId}: ${problem}`)))
+      .pipe(
+        Effect.catch(({ problem }) =>
+          logged(
+            store.engine.meter,
+            "journal.note.failed",
+            Effect.logWarning(`operation ${lease.operationId}: ${problem}`)
+          )
+        )
+      )
   })
 
 /** Has an attempt watched that may have left a key nobody holds. */

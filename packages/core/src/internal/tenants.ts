@@ -3,6 +3,7 @@ import { ConfigurationError } from "../ConfigurationError.ts"
 import * as KeyStore from "../KeyStore.ts"
 import type { Assignment, Options, SharedOptions, StoreDefinition } from "../KeyStores.ts"
 import * as RequestBudget from "../RequestBudget.ts"
+import type { RetryPolicy } from "../RetryPolicy.ts"
 import { tellsApart } from "./ownership.ts"
 import { isUnstorable } from "./spec.ts"
 
@@ -10,6 +11,7 @@ import { isUnstorable } from "./spec.ts"
 export interface Resource {
   readonly id: string
   readonly name: string
+  readonly credential: string | undefined
   readonly definition: StoreDefinition
   readonly driver: StoreDefinition["driver"]
 }
@@ -22,9 +24,16 @@ export interface Rule {
   readonly written: string
   readonly resource: Resource
   readonly options: SharedOptions
+  readonly retry: Partial<RetryPolicy>
   readonly isOverridden: boolean
   readonly isShared: boolean
   readonly sharers: number
+}
+
+/** Keys that are read together: those of a store or, where each of its credentials has keys of its own, of one of them. */
+export interface Origin {
+  readonly resource: Resource
+  readonly rules: ReadonlyArray<Rule>
 }
 
 interface Pattern {
@@ -36,6 +45,8 @@ interface Pattern {
 /** The tenants of a configuration. */
 export interface Directory {
   readonly rules: ReadonlyArray<Rule>
+  /** Every key of the configuration's backends lies in one of them. */
+  readonly origins: ReadonlyArray<Origin>
   /** The rule of a tenant: its own, or that of the longest pattern; undefined where there is none, or no single one. */
   readonly find: (tenant: string) => Rule | undefined
 }
@@ -87,20 +98,30 @@ const driverOf = (
   return Object.hasOwn(credentials, credential) ? credentials[credential] : undefined
 }
 
+const resourceOf = (
+  name: string,
+  definition: StoreDefinition,
+  credential: string | undefined
+): Resource | undefined => {
+  const driver = driverOf(definition, credential)
+  const id = JSON.stringify([name, credential ?? null])
+  return driver === undefined ? undefined : { id, name, credential, definition, driver }
+}
+
 const rulesOf = (options: Options): ReadonlyArray<Rule> => {
   const entries = entriesOf(options)
   const counted = sizes(options, entries)
   return entries.flatMap((entry): ReadonlyArray<Rule> => {
     const definition = defined(options, entry.store)
-    const driver = definition === undefined ? undefined : driverOf(definition, entry.credential)
-    if (definition === undefined || driver === undefined) return []
-    const id = JSON.stringify([entry.store, entry.credential ?? null])
+    const resource = definition === undefined ? undefined : resourceOf(entry.store, definition, entry.credential)
+    if (definition === undefined || resource === undefined) return []
     const sharers = counted.get(groupOf(definition, entry)) ?? 1
     return [
       {
         written: entry.written,
-        resource: { id, name: entry.store, definition, driver },
+        resource,
         options: merged(definition.options, entry.options),
+        retry: { ...definition.retry, ...entry.retry },
         isOverridden: entry.options !== undefined,
         isShared: definition.capabilities.tenancy === "native" || definition.shared === true || sharers > 1,
         sharers
@@ -108,6 +129,26 @@ const rulesOf = (options: Options): ReadonlyArray<Rule> => {
     ]
   })
 }
+
+/** Credentials that see the same keys are read through one of them: through the store's own, unless nobody uses that. */
+const readersOf = (
+  { credentials = {}, separateCredentials }: StoreDefinition,
+  rules: ReadonlyArray<Rule>
+): ReadonlyArray<string | undefined> => {
+  if (separateCredentials === true) return [undefined, ...Object.keys(credentials)]
+  const used = rules.map(({ resource }) => resource.credential)
+  return [used.includes(undefined) ? undefined : used[0]]
+}
+
+const originsOf = (options: Options, rules: ReadonlyArray<Rule>): ReadonlyArray<Origin> =>
+  Object.entries(options.stores).flatMap(([store, definition]) => {
+    const own = rules.filter(({ resource }) => resource.name === store)
+    return readersOf(definition, own).flatMap((credential) => {
+      const resource = resourceOf(store, definition, credential)
+      const isOf = (rule: Rule) => definition.separateCredentials !== true || rule.resource.credential === credential
+      return resource === undefined ? [] : [{ resource, rules: own.filter(isOf) }]
+    })
+  })
 
 const patternOf = (rule: Rule): Pattern => {
   const [prefix = "", suffix = ""] = rule.written.split("*")
@@ -123,6 +164,7 @@ export const directoryOf = (options: Options): Directory => {
   const patterns = rules.filter(({ written }) => isPattern(written)).map(patternOf)
   return {
     rules,
+    origins: originsOf(options, rules),
     find: (tenant) => {
       if (tenant === "" || isUnstorable(tenant)) return undefined
       const own = exact.get(tenant)

@@ -27,8 +27,8 @@ const firstPath = (
   }
 }
 
-/** Names the first field that does not fit. */
-export const describeIssue = (error: Schema.SchemaError): string => {
-  const path = firstPath(error.issue, SchemaAST.unknown, [])
+/** Names the first field that does not fit; `at` leads to what the error is about. */
+export const describeIssue = (error: Schema.SchemaError | undefined, at: ReadonlyArray<string>): string => {
+  const path = error === undefined ? at : firstPath(error.issue, SchemaAST.unknown, at)
   return path.length === 0 ? "the body has another shape" : `unexpected value at ${path.join(".")}`
 }

@@ -9,17 +9,14 @@ import * as Schema from "effect/Schema"
 /** The answer of create: nothing but the id and the secret. */
 export const VisibleApiKey = Schema.Struct({ uuid: Schema.NonEmptyString, api_key: secret })
 
-/** One item of the list; `api_key` is masked in a way nobody states. */
+/** One item of the list, which is a bare array; `api_key` is masked in a way nobody states. */
 export const HiddenApiKey = Schema.Struct({
-  uuid: Schema.NonEmptyString,
+  uuid: KeyId,
   name: maybe(Schema.String),
   api_key: maybe(Schema.String),
   created: maybe(Schema.Json),
   last_used: maybe(Schema.Json)
 })
-
-/** The answer of list: a bare array. */
-export const HiddenApiKeys = Schema.Array(HiddenApiKey)
 
 /** The five numbers of usage. */
 export const ApiKeyUsage = Schema.Struct({
@@ -56,17 +53,17 @@ const text = (value: unknown): string | undefined => (typeof value === "string" 
 export const toApiKey = (wire: typeof HiddenApiKey.Type): ApiKey => {
   const lastUsed = parseZoned(text(wire.last_used))
   const isUse = (lastUsed?.epochMilliseconds ?? 0) > (parseUtc(text(wire.created))?.epochMilliseconds ?? 0)
-  return {
-    id: KeyId.make(wire.uuid),
-    ...present("name", wire.name === "" ? undefined : wire.name),
+  return present({
+    id: wire.uuid,
+    name: wire.name === "" ? undefined : wire.name,
     scopes: [],
     status: "active",
-    ...present("createdAt", parseZoned(text(wire.created))),
-    ...present("lastUsedAt", isUse ? lastUsed : undefined),
-    ...present("hint", hintOf(wire.api_key)),
+    createdAt: parseZoned(text(wire.created)),
+    lastUsedAt: isUse ? lastUsed : undefined,
+    hint: hintOf(wire.api_key),
     tags: {},
-    provider: { occam: { ...present("created", wire.created), ...present("lastUsed", wire.last_used) } }
-  }
+    provider: { occam: present({ created: wire.created, lastUsed: wire.last_used }) }
+  })
 }
 
 /** Reads the answer of create, to which the name has to be added: it does not come back. */
@@ -84,10 +81,12 @@ export const toUsage = (id: KeyId, wire: typeof ApiKeyUsage.Type): KeyUsage => {
   return {
     id,
     precision: "approximate",
-    ...present("completedRequests", finite(wire.completed_requests)),
-    ...present("successfulRequests", finite(wire.successful_requests)),
-    ...present("failedRequests", finite(wire.failed_requests)),
-    ...present("requestsPerDay", finite(wire.requests_per_day)),
+    ...present({
+      completedRequests: finite(wire.completed_requests),
+      successfulRequests: finite(wire.successful_requests),
+      failedRequests: finite(wire.failed_requests),
+      requestsPerDay: finite(wire.requests_per_day)
+    }),
     ...(quotaUsed === undefined ? {} : { quotaUsed, quotaScale: "unknown" }),
     provider: {}
   }

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as reason from "./reason.ts"
 import * as request from "./request.ts"
-import { CreatedUserApiKey, ListUserApiKeys, toApiKey, toIssuedKey, UserApiKey, UserApiKeyResponse } from "./wire.ts"
+import { CreatedUserApiKey, toApiKey, toIssuedKey, UserApiKey, UserApiKeyResponse } from "./wire.ts"
 
 /** The operations of the v0 dialect. */
 export type Operations = Pick<Driver, "create" | "get" | "list" | "revoke">
@@ -50,10 +50,10 @@ const get = Effect.fnUntraced(function* (
 const list = Effect.fnUntraced(function* (
   { backend, collection }: Organization,
   owner: string | undefined
-): Effect.fn.Return<ReadonlyArray<ApiKey>, DriverError> {
+): Effect.fn.Return<Stream.Stream<ReadonlyArray<ApiKey>, DriverError>, DriverError> {
   const query: request.Query = owner === undefined ? [] : [["user_id", yield* request.userId(owner)]]
-  const { items } = yield* backend.decode(ListUserApiKeys, { method: "GET", segments: collection, query })
-  return items.map(toApiKey)
+  const items = backend.decodeItems(UserApiKey, { method: "GET", segments: collection, query }, ["items"])
+  return Stream.map(items, (keys) => keys.map(toApiKey))
 })
 
 const revoke = Effect.fnUntraced(function* (
@@ -81,6 +81,6 @@ const revoke = Effect.fnUntraced(function* (
 export const make = (organization: Organization): Operations => ({
   create: (spec) => create(organization, spec),
   get: (ref) => get(organization, ref),
-  list: { kind: "stream", open: ({ owner }) => Stream.fromEffect(list(organization, owner)) },
+  list: { kind: "stream", open: ({ owner }) => Stream.unwrap(list(organization, owner)) },
   revoke: (ref) => revoke(organization, ref)
 })

@@ -10,15 +10,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as reason from "./reason.ts"
 import * as request from "./request.ts"
-import {
-  CreatedUserApiKey,
-  keyIdOf,
-  ListUserApiKeys,
-  toApiKey,
-  toIssuedKey,
-  UserApiKey,
-  ValidateResponse
-} from "./wire.ts"
+import { CreatedUserApiKey, keyIdOf, toApiKey, toIssuedKey, UserApiKey, ValidateResponse } from "./wire.ts"
 
 /** The operations of the v1 dialect. */
 export type Operations = Pick<Driver, "create" | "list" | "revoke" | "verify">
@@ -88,10 +80,8 @@ export const make = (caller: Caller): Operations => ({
   list: {
     kind: "stream",
     open: () =>
-      Stream.fromEffect(
-        Effect.map(caller.backend.decode(ListUserApiKeys, { method: "GET", segments: collection }), ({ items }) =>
-          items.map(toApiKey)
-        )
+      Stream.map(caller.backend.decodeItems(UserApiKey, { method: "GET", segments: collection }, ["items"]), (keys) =>
+        keys.map(toApiKey)
       )
   },
   revoke: (ref) => revoke(caller, ref),

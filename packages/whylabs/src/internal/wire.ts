@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
 const metadata = {
-  keyId: Schema.NonEmptyString,
+  keyId: KeyId,
   orgId: maybe(Schema.String),
   userId: maybe(Schema.String),
   creationTime: maybe(Schema.String),
@@ -18,14 +18,11 @@ const metadata = {
   revoked: maybe(Schema.Boolean)
 }
 
-/** One key's metadata: items of a list, the wrapped object of a get. */
+/** One key's metadata: the `items` of a list, the wrapped object of a get. */
 export const UserApiKey = Schema.Struct(metadata)
 
 /** The answer of create, the only one with the secret. */
 export const CreatedUserApiKey = Schema.Struct({ ...metadata, key: secret })
-
-/** The answer of list. */
-export const ListUserApiKeys = Schema.Struct({ items: Schema.Array(UserApiKey) })
 
 /** The answer of get: `{}` stands for an unknown, revoked, foreign or not yet indexed id. */
 export const UserApiKeyResponse = Schema.Struct({ key: maybe(UserApiKey) })
@@ -36,20 +33,19 @@ export const ValidateResponse = Schema.Record(Schema.String, Schema.Json)
 type UserApiKey = typeof UserApiKey.Type
 
 /** Reads one key. `""` is how WhyLabs writes "no alias"; times are zone-less UTC text. */
-export const toApiKey = (wire: UserApiKey): ApiKey => ({
-  id: KeyId.make(wire.keyId),
-  ...present("name", wire.alias === "" ? undefined : wire.alias),
-  ...present("owner", wire.userId),
-  scopes: wire.scopes ?? [],
-  status: wire.revoked === true ? "revoked" : "active",
-  ...present("createdAt", parseUtc(wire.creationTime)),
-  ...present("expiresAt", parseUtc(wire.expirationTime)),
-  ...present("lastUsedAt", parseUtc(wire.lastUsedTime)),
-  tags: {},
-  provider: {
-    whylabs: { ...present("organization", wire.orgId), ...present("resourceId", wire.resourceId) }
-  }
-})
+export const toApiKey = (wire: UserApiKey): ApiKey =>
+  present({
+    id: wire.keyId,
+    name: wire.alias === "" ? undefined : wire.alias,
+    owner: wire.userId,
+    scopes: wire.scopes ?? [],
+    status: wire.revoked === true ? "revoked" : "active",
+    createdAt: parseUtc(wire.creationTime),
+    expiresAt: parseUtc(wire.expirationTime),
+    lastUsedAt: parseUtc(wire.lastUsedTime),
+    tags: {},
+    provider: { whylabs: present({ organization: wire.orgId, resourceId: wire.resourceId }) }
+  })
 
 /** Reads the answer of create. */
 export const toIssuedKey = (wire: typeof CreatedUserApiKey.Type): IssuedKey => ({

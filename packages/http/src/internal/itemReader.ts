@@ -1,0 +1,87 @@
+/** From the body of an answer to the items of one array in it. */
+import { InvalidResponse } from "@keyfold/core/KeyStoreError"
+import * as Schema from "effect/Schema"
+import { undocumented } from "./badBody.ts"
+import * as jsonItems from "./jsonItems.ts"
+
+/** A body up to this length is read as one text, the fastest way for short lists; a longer one in stretches. */
+const shortBody = 256 * 1024
+const stretch = 64 * 1024
+
+/** Turns pieces of a body into the items they complete; undefined stands for the end of the body. */
+const makeParser = (path: ReadonlyArray<string>) => {
+  const decoder = new TextDecoder()
+  const reading = jsonItems.make(path)
+  let waiting = ""
+  let enough = shortBody
+  return (piece: Uint8Array | undefined): jsonItems.Items => {
+    const text = waiting + (piece === undefined ? decoder.decode() : decoder.decode(piece, { stream: true }))
+    waiting = ""
+    if (piece === undefined && enough === shortBody) return jsonItems.parseWhole(text, path)
+    if (piece !== undefined && text.length < enough) {
+      waiting = text
+      return []
+    }
+    enough = stretch
+    const items = jsonItems.write(reading, text)
+    return piece !== undefined || items instanceof InvalidResponse ? items : (jsonItems.end(reading) ?? items)
+  }
+}
+
+/** Decodes the items of one array batch by batch; an error names the place in the whole array. */
+const makeDecoder = <A, I>(schema: Schema.Codec<A, I>, path: ReadonlyArray<string>) => {
+  const decode = Schema.decodeUnknownResult(schema)
+  let count = 0
+  return (items: jsonItems.Items): ReadonlyArray<A> | InvalidResponse => {
+    if (items instanceof InvalidResponse) return items
+    const decoded: Array<A> = []
+    for (const item of items) {
+      const result = decode(item)
+      if (result._tag === "Failure") return undocumented(result.failure, [...path, String(count)])
+      decoded.push(result.success)
+      count++
+    }
+    return decoded
+  }
+}
+
+/** Reads the items of one body. */
+export interface ItemReader<A> {
+  /** Takes in what arrived, or the end of the body. */
+  readonly push: (chunks: ReadonlyArray<Uint8Array> | undefined) => void
+  /** Hands out the next items; none where more of the body is needed, or where there is no more. */
+  readonly next: () => ReadonlyArray<A> | InvalidResponse
+  readonly isDone: () => boolean
+}
+
+/** Makes the reader of a body whose items stand at `path`. */
+export const make = <A, I>(schema: Schema.Codec<A, I>, path: ReadonlyArray<string>): ItemReader<A> => {
+  const parse = makeParser(path)
+  const decode = makeDecoder(schema, path)
+  let queue: Array<Uint8Array> = []
+  let isEnd = false
+  let isDone = false
+  /** Cuts what arrived at once: it may be the whole of a long body. */
+  const take = (): Uint8Array | undefined => {
+    const chunk = queue.shift()
+    if (chunk === undefined || chunk.length <= stretch) return chunk
+    queue.unshift(chunk.subarray(stretch))
+    return chunk.subarray(0, stretch)
+  }
+  return {
+    push: (chunks) => {
+      isEnd = chunks === undefined
+      queue = [...queue, ...(chunks ?? [])]
+    },
+    next: () => {
+      if (isDone) return []
+      while (queue.length > 0) {
+        const items = decode(parse(take()))
+        if (items instanceof InvalidResponse || items.length > 0) return items
+      }
+      isDone = isEnd
+      return isDone ? decode(parse(undefined)) : []
+    },
+    isDone: () => isDone
+  }
+}
