@@ -14,14 +14,15 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { lstat, unlink } from "node:fs/promises"
+import { lstat, rm, unlink } from "node:fs/promises"
 import { resolve } from "node:path"
 import * as environmentFiles from "./internal/environmentFile.ts"
 import * as environmentTexts from "./internal/environmentText.ts"
 import * as feed from "./internal/feed.ts"
 import * as files from "./internal/file.ts"
 import * as programs from "./internal/program.ts"
-import { besides } from "./internal/temporaryFile.ts"
+import * as replacement from "./internal/replacement.ts"
+import { attempt, besides } from "./internal/temporaryFile.ts"
 import * as SecretFile from "./SecretFile.ts"
 
 /**
@@ -40,13 +41,15 @@ const told =
 /**
  * Says where relative paths start: the working folder of the process when omitted.
  *
- * With `keyId: true` the key's id is written to `<path>.id` as well, for backends whose secrets do not carry it.
+ * - `keyId`: the key's id is written to `<path>.id` as well, for backends whose secrets do not carry it.
+ * - `replace`: the file may be there already; it is replaced, as by a rotation. It is refused when omitted.
  *
  * @category options
  * @since 0.1.0
  */
 export interface FileOptions extends SecretFile.Options {
   readonly keyId?: boolean
+  readonly replace?: boolean
 }
 
 const exists = (path: string) =>
@@ -78,10 +81,44 @@ const openFile = Effect.fnUntraced(function* (
     }).pipe(Effect.uninterruptible, Effect.mapError(told(`file ${path}`)))
 })
 
+/** Puts a text in the place of a file, or where none is. */
+const put = (address: replacement.Address, text: string) => {
+  const bytes = environmentTexts.fromUtf8(text)
+  return replacement.replace(
+    address,
+    () => Effect.succeed(bytes),
+    (content) => content === bytes
+  )
+}
+
+const checkReplaceable = Effect.fnUntraced(function* (address: replacement.Address) {
+  yield* replacement.read(address)
+  yield* Effect.scoped(besides(address.path, address.target))
+})
+
+const openReplacing = Effect.fnUntraced(function* (
+  path: string,
+  { folder = process.cwd(), keyId }: FileOptions
+): Effect.fn.Return<Writer, ConfigurationError> {
+  const secretFile = { path, target: resolve(folder, path) }
+  const idFile = { path: `${path}.id`, target: resolve(folder, `${path}.id`) }
+  yield* checkReplaceable(secretFile)
+  if (keyId === true) yield* checkReplaceable(idFile)
+  return ({ key, secret }) =>
+    Effect.gen(function* () {
+      // Until the new id is there nobody can tell whose secret it is: the old id would be wrong.
+      if (keyId === true) yield* attempt(idFile.path, () => rm(idFile.target, { force: true }))
+      yield* put(secretFile, Redacted.value(secret))
+      if (keyId === true) yield* put(idFile, key.id)
+      return { holds: Option.some(key.id) }
+    }).pipe(Effect.uninterruptible, Effect.mapError(told(`file ${path}`)))
+})
+
 /**
- * Writes the secret to a new file that only its owner can read (mode 0600), exactly as it is.
+ * Writes the secret to a file that only its owner can read (mode 0600), exactly as it is.
  *
- * The file appears complete or not at all and never replaces another; that it can is known before a key is made. It says
+ * The file appears complete or not at all and, without `replace`, never replaces another; that it can is known before a
+ * key is made. One that is replaced keeps its mode, and a symbolic link or a file that others can write is refused. It says
  * which key it holds where the backend's secrets carry their key's id, and with `keyId: true` everywhere.
  *
  * @category constructors
@@ -92,7 +129,10 @@ export const file = (path: string, options: FileOptions = {}): Sink.Sink => {
   const folder = options.folder ?? process.cwd()
   return {
     name,
-    open: Effect.mapError(openFile(path, options), told(name)),
+    open: Effect.mapError(
+      options.replace === true ? openReplacing(path, options) : openFile(path, options),
+      told(name)
+    ),
     holds: Effect.fnUntraced(
       function* (identify) {
         if (!(yield* exists(resolve(folder, path)))) return Option.none()
@@ -138,7 +178,7 @@ const openEnvironmentFile = Effect.fnUntraced(function* (
   }
   yield* Effect.mapError(
     Effect.gen(function* () {
-      const { content } = yield* environmentFiles.read(path, target)
+      const { content } = yield* replacement.read(address)
       yield* environmentFiles.compose(address, content, "any value", "any id")
       yield* Effect.scoped(besides(path, target))
     }),
@@ -180,7 +220,7 @@ export const environmentFile = (path: string, variable: string, options: Environ
     name,
     open: openEnvironmentFile(name, { path, target, variable, replace: options.replace === true }),
     holds: (identify) =>
-      Effect.mapBoth(environmentFiles.read(path, target), {
+      Effect.mapBoth(replacement.read({ path, target }), {
         onSuccess: ({ content }) => {
           const value = environmentTexts.valuesOf(content)[variable] ?? ""
           if (value === "") return Option.none()

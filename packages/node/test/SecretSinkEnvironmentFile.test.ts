@@ -212,7 +212,7 @@ describe("an environment file", () => {
     ],
     ["is no regular file. Choose another path.", (path) => mkdir(path)],
     ["is no regular file. Choose another path.", async (path) => void execFileSync("mkfifo", ["-m", "600", path])],
-    ["is too long for an environment file. Choose another path.", (path) => writeFile(path, "#".repeat(1_048_577))]
+    ["is longer than 1 MiB. Choose another path.", (path) => writeFile(path, "#".repeat(1_048_577))]
   ]
 
   for (const [problem, prepare, replace = false] of refused) {

@@ -110,9 +110,47 @@ const journalOperations = Effect.gen(function* () {
   )`
 })
 
+const rotations = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // The record is JSON text; the columns beside it are what it is found by. A tenant that is absent is written as ''.
+  yield* sql`CREATE TABLE keyfold_rotations (
+    id TEXT NOT NULL PRIMARY KEY,
+    store TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    status TEXT NOT NULL,
+    old_key TEXT NOT NULL,
+    new_key TEXT,
+    due_at BIGINT,
+    created_at BIGINT NOT NULL,
+    record TEXT NOT NULL
+  )`
+  yield* sql`CREATE INDEX keyfold_rotations_by_creation ON keyfold_rotations (created_at, id)`
+  yield* sql`CREATE INDEX keyfold_rotations_by_status ON keyfold_rotations (status, due_at)`
+  yield* sql`CREATE INDEX keyfold_rotations_by_old_key ON keyfold_rotations (old_key, store)`
+  yield* sql`CREATE INDEX keyfold_rotations_by_new_key ON keyfold_rotations (new_key, store)`
+})
+
+const revocations = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE keyfold_revocation_plans (digest TEXT NOT NULL PRIMARY KEY, plan TEXT NOT NULL)`
+  yield* sql`CREATE TABLE keyfold_revocation_outcomes (
+    digest TEXT NOT NULL,
+    address TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (digest, address)
+  )`
+  // Who works on a plan. It is written far more often than the plan, and may be there before it.
+  yield* sql`CREATE TABLE keyfold_revocation_runs (
+    digest TEXT NOT NULL PRIMARY KEY,
+    runner TEXT NOT NULL,
+    lease_until BIGINT NOT NULL
+  )`
+})
+
 const migrations: Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>> = {
   "1_keys": keys,
-  "2_journal": Effect.andThen(journalEntries, journalOperations)
+  "2_journal": Effect.andThen(journalEntries, journalOperations),
+  "3_rotations": Effect.andThen(rotations, revocations)
 }
 
 /**

@@ -41,3 +41,40 @@ export const runAndKill = (program: string, args: ReadonlyArray<string>, onLine:
     child.on("close", (_code, signal) => resume(Effect.succeed(signal)))
     return Effect.sync(() => void child.kill("SIGKILL"))
   })
+
+/** A program that runs until it is told to stop. */
+export interface Running {
+  /** Writes a line to its standard input. */
+  readonly tell: (line: string) => void
+  /** Ends it like `kill -9`. */
+  readonly kill: Effect.Effect<void>
+  /** Closes its standard input and waits for its end; the exit code. */
+  readonly stop: Effect.Effect<number | null>
+}
+
+/** Starts a program that ends with its standard input; `onLine` is called for each line. It is killed with the scope. */
+export const start = (program: string, args: ReadonlyArray<string>, onLine: (line: string) => void) =>
+  Effect.acquireRelease(
+    Effect.sync((): Running => {
+      const child = spawn(process.execPath, command(program, args), { stdio: ["pipe", "pipe", "inherit"] })
+      let text = ""
+      child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+        const complete = (text + chunk).split("\n")
+        text = complete.pop() ?? ""
+        complete.forEach(onLine)
+      })
+      const ended = new Promise<number | null>((resolve) => void child.on("close", resolve))
+      return {
+        tell: (line) => void child.stdin.write(`${line}\n`),
+        kill: Effect.promise(() => {
+          child.kill("SIGKILL")
+          return ended
+        }),
+        stop: Effect.promise(() => {
+          child.stdin.end()
+          return ended
+        })
+      }
+    }),
+    ({ kill }) => kill
+  )

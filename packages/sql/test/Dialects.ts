@@ -10,7 +10,9 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as Path from "node:path"
+import * as bulkStorage from "../src/internal/bulkStorage.ts"
 import * as journalStorage from "../src/internal/journalStorage.ts"
+import * as rotationStorage from "../src/internal/rotationStorage.ts"
 import * as Postgres from "./Postgres.ts"
 import { folder, openUrl } from "./TestDatabase.ts"
 
@@ -43,12 +45,24 @@ export const client = (url: string): Effect.Effect<SqlClient.SqlClient, never, S
 export const edit = (url: string, statement: string) =>
   Effect.scoped(Effect.flatMap(client(url), (sql) => sql.unsafe(statement)))
 
+type Now = Parameters<typeof journalStorage.make>[1]
+
+/** Opens something on a database with the latest schema. */
+const opened = <A>(url: string, make: (sql: SqlClient.SqlClient) => A) =>
+  Effect.gen(function* () {
+    const sql = yield* client(url)
+    yield* Effect.provideService(Migrations.run, SqlClient.SqlClient, sql)
+    return make(sql)
+  })
+
 /** A journal's storage on a database, with a clock of the test's choice. */
-export const openStorage = Effect.fnUntraced(function* (url: string, now?: Parameters<typeof journalStorage.make>[1]) {
-  const sql = yield* client(url)
-  yield* Effect.provideService(Migrations.run, SqlClient.SqlClient, sql)
-  return journalStorage.make(sql, now)
-})
+export const openStorage = (url: string, now?: Now) => opened(url, (sql) => journalStorage.make(sql, now))
+
+/** A storage of rotations on a database, with a clock of the test's choice. */
+export const openRotations = (url: string, now?: Now) => opened(url, (sql) => rotationStorage.make(sql, now))
+
+/** A storage of bulk revocations on a database, with a clock of the test's choice. */
+export const openBulk = (url: string, now?: Now) => opened(url, (sql) => bulkStorage.make(sql, now))
 
 /** Every row of every table of ours, as one text. */
 export const contents = Effect.fnUntraced(function* (url: string) {

@@ -87,4 +87,19 @@ onEachDialect("tenants", (dialect) => {
       assert.deepStrictEqual(native(driver, "identify")(issued.secret), Option.some(refOf(issued)))
     }).pipe(Effect.scoped)
   )
+
+  it.effect("are named where they have keys, and nobody else is", () =>
+    Effect.gen(function* () {
+      const driver = yield* openNew(dialect)
+      const partitions = native(driver, "partitions")
+      assert.deepStrictEqual(yield* partitions, [])
+      for (const tenant of ["globex", "acme", "globex", "it's"]) yield* create(native(driver, "partition")(tenant))
+      const { key } = yield* create(native(driver, "partition")("initech"))
+      yield* native(driver, "partition")("initech").revoke(key)
+      yield* create(driver)
+      const named = ["acme", "default", "globex", "initech", "it's"]
+      assert.deepStrictEqual((yield* partitions).toSorted(), named)
+      assert.deepStrictEqual((yield* native(native(driver, "partition")("acme"), "partitions")).toSorted(), named)
+    }).pipe(Effect.scoped)
+  )
 })

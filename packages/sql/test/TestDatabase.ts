@@ -56,7 +56,9 @@ export const listAll = Effect.fnUntraced(function* (driver: Driver, limit: numbe
 })
 
 /** An operation the driver declares native; its absence is a defect of the test's subject. */
-export const native = <Name extends "get" | "usage" | "verify" | "identify" | "partition" | "findOperation">(
+export const native = <
+  Name extends "get" | "usage" | "verify" | "identify" | "partition" | "partitions" | "findOperation"
+>(
   driver: Driver,
   name: Name
 ) => {

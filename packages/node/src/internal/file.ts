@@ -47,7 +47,11 @@ export const read = Effect.fnUntraced(function* (
   if (bytes.length > texts.limit) return yield* texts.tooLong(source)
   const text = yield* texts.decode(bytes, source)
   if (process.platform !== "win32" && (mode & 0o077) !== 0) {
-    yield* Effect.logWarning(`${source} holds a secret and other users can read it. Run: chmod 600 on it.`)
+    yield* Effect.annotateLogs(
+      Effect.logWarning(`${source} holds a secret and other users can read it. Run: chmod 600 on it.`),
+      "keyfold.event",
+      "secret.exposed"
+    )
   }
   return yield* texts.refuseEmpty(text.replace(/\r?\n$/, ""), source)
 }, Effect.scoped)

@@ -81,7 +81,11 @@ export const make = Effect.fnUntraced(function* (sql: SqlClient): Effect.fn.Retu
   const storeOrKeep = (chunk: ReadonlyArray<Tally>) =>
     Effect.catchTag(store(sql, chunk), "SqlError", (error) => {
       for (const tally of chunk) add(tally)
-      return Effect.logWarning(`usage counts could not be stored and are kept for later (${error.reason._tag})`)
+      return Effect.annotateLogs(
+        Effect.logWarning(`usage counts could not be stored and are kept for later (${error.reason._tag})`),
+        "keyfold.event",
+        "usage.delayed"
+      )
     })
 
   const flush = Effect.suspend(() => {

@@ -168,6 +168,13 @@ const verify = Effect.fnUntraced(function* (
   return { valid: true, key: rows.toApiKey(row, counters.pending(tenant, row.id), now) }
 })
 
+const partitions = Effect.fnUntraced(function* ({
+  sql
+}: Database): Effect.fn.Return<ReadonlyArray<string>, DriverError> {
+  const found = yield* query(sql<{ readonly tenant: string }>`SELECT DISTINCT tenant FROM keyfold_keys ORDER BY tenant`)
+  return found.map(({ tenant }) => tenant)
+})
+
 /** Makes the driver of one tenant; its `partition` gives the drivers of the others. */
 export const make = (database: Database, tenant: string): Driver => {
   const view: View = { ...database, tenant }
@@ -183,6 +190,7 @@ export const make = (database: Database, tenant: string): Driver => {
     usage: (ref) => usage(view, ref),
     verify: (secret) => verify(view, secret),
     identify: (secret) => Option.map(KeyFormat.parse(secret), (id) => ({ id })),
-    partition: (other) => make(database, other)
+    partition: (other) => make(database, other),
+    partitions: partitions(database)
   }
 }

@@ -3,6 +3,8 @@ import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { DriverError } from "@keyfold/core/Driver"
 import { JournalError } from "@keyfold/core/Journal"
 import { InvalidResponse, Unavailable } from "@keyfold/core/KeyStoreError"
+import { BulkStorageError } from "@keyfold/lifecycle/BulkRevocation"
+import { RotationStorageError } from "@keyfold/lifecycle/RotationStorage"
 import type { SqlError } from "effect/sql/SqlError"
 
 const problems: { readonly [Tag in SqlError["reason"]["_tag"]]?: string } = {
@@ -45,6 +47,24 @@ export const toJournalError = (error: SqlError): JournalError =>
 /** Reports an entry or a record that is not what this package writes. */
 export const unreadableJournal = new JournalError({
   problem: "a stored entry of the journal cannot be read; was the database changed by hand?"
+})
+
+/** Reports a failed statement of the storage of rotations. */
+export const toRotationError = (error: SqlError): RotationStorageError =>
+  new RotationStorageError({ problem: `the storage of rotations cannot be used: ${problemOf(error)}` })
+
+/** Reports a record that is not what this package writes. */
+export const unreadableRotation = new RotationStorageError({
+  problem: "a stored rotation cannot be read; was the database changed by hand?"
+})
+
+/** Reports a failed statement of the storage of bulk revocations. */
+export const toBulkError = (error: SqlError): BulkStorageError =>
+  new BulkStorageError({ problem: `the storage of bulk revocations cannot be used: ${problemOf(error)}` })
+
+/** Reports a plan or an outcome that is not what this package writes. */
+export const unreadablePlan = new BulkStorageError({
+  problem: "a stored plan cannot be read; was the database changed by hand?"
 })
 
 /** Reports a row that is not what this package writes. */

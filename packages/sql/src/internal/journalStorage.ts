@@ -14,29 +14,16 @@ import * as Option from "effect/Option"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
+import * as databaseClock from "./databaseClock.ts"
 import { toJournalError } from "./failure.ts"
 import * as rows from "./journalRows.ts"
-import { inTransaction } from "./transaction.ts"
-
-/** How often a transaction is tried again that the database gave up for another's sake. */
-const retries = 5
+import { retryingTransaction } from "./transaction.ts"
 
 /** Rows read at once. */
 const pageSize = 500
 
 type Row = Readonly<Record<string, unknown>>
 type Head = Snapshot["last"]
-type Now = Effect.Effect<number, SqlError>
-
-/** The database's own clock, so that processes on several machines agree on when a lease ends. */
-const databaseClock = (sql: SqlClient): Now =>
-  Effect.map(
-    sql.onDialectOrElse({
-      pg: () => sql<Row>`SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now`,
-      orElse: () => sql<Row>`SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) AS now`
-    }),
-    (found) => Number(found[0]?.["now"])
-  )
 
 /** Reads the end of a store's chain, which on PostgreSQL keeps other transactions off this store alone. */
 const lockHead = (sql: SqlClient, store: string): Effect.Effect<Head | undefined, SqlError> => {
@@ -86,7 +73,7 @@ type Decide<A> = (snapshot: Snapshot) => Effect.Effect<Decision<A>>
 
 const decideAndWrite = Effect.fnUntraced(function* <A>(
   sql: SqlClient,
-  now: Now,
+  now: databaseClock.Now,
   address: Address,
   decide: Decide<A>
 ): Effect.fn.Return<A, SqlError | JournalError> {
@@ -103,9 +90,6 @@ const decideAndWrite = Effect.fnUntraced(function* <A>(
   yield* write(sql, address, decision)
   return decision.answer
 })
-
-const isPassing = (error: unknown): boolean =>
-  isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
 
 const asJournalError = (error: SqlError | JournalError): JournalError =>
   isSqlError(error) ? toJournalError(error) : error
@@ -156,14 +140,11 @@ const read = <A extends Position>(
   )
 
 /** Makes the storage on an open client whose database has the latest schema; tests may bring a clock of their own. */
-export const make = (sql: SqlClient, now: Now = databaseClock(sql)): Storage => ({
+export const make = (sql: SqlClient, now: databaseClock.Now = databaseClock.make(sql)): Storage => ({
   transact: (address, decide) =>
     address.tenant === ""
       ? Effect.fail(namelessTenant)
-      : inTransaction(sql, decideAndWrite(sql, now, address, decide)).pipe(
-          Effect.retry({ while: isPassing, times: retries }),
-          Effect.mapError(asJournalError)
-        ),
+      : Effect.mapError(retryingTransaction(sql, decideAndWrite(sql, now, address, decide)), asJournalError),
   operations: (filter) => read(sql, "keyfold_journal_operations", rows.operationColumns, rows.toOperations, filter),
   entries: (filter) => read(sql, "keyfold_journal_entries", rows.entryColumns, rows.toEntries, filter),
   stores: Effect.mapBoth(sql<Row>`SELECT store FROM keyfold_journal_heads ORDER BY store`, {

@@ -20,3 +20,15 @@ export const inTransaction = <A, E, R>(
     Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)))
   )
 }
+
+/** How often a transaction is tried again that the database gave up for another's sake. */
+const retries = 5
+
+const isPassing = (error: unknown): boolean =>
+  isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
+
+/** Runs an effect in one transaction, anew where the database gave it up for another's sake. */
+export const retryingTransaction = <A, E, R>(
+  sql: SqlClient.SqlClient,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> => Effect.retry(inTransaction(sql, effect), { while: isPassing, times: retries })
