@@ -32,7 +32,12 @@ export const layers: Readonly<Record<string, Layer>> = {
   "@keyfold/whylabs": { ...adapter, adapterLines: 2 * linesPerDialect },
   "@keyfold/arthur": { ...adapter, adapterLines: linesPerDialect },
   "@keyfold/occam": { ...adapter, adapterLines: linesPerDialect },
-  "@keyfold/sql": { ...onNode, packages: ["@keyfold/core"], libraries: ["effect", "@effect/sql-pg"] },
+  // It keeps what lifecycle's rotations have to remember, in lifecycle's own words.
+  "@keyfold/sql": {
+    ...onNode,
+    packages: ["@keyfold/core", "@keyfold/lifecycle"],
+    libraries: ["effect", "@effect/sql-pg"]
+  },
   "@keyfold/emulators": { ...portable, packages: [], libraries: ["effect"] },
   "@keyfold/canary": { node: true, unstableEffect: false, packages: [], libraries: ["effect"] },
   "@keyfold/conformance": {
@@ -41,8 +46,14 @@ export const layers: Readonly<Record<string, Layer>> = {
     libraries: ["effect", "@effect/vitest"]
   },
   "@keyfold/lifecycle": { node: false, unstableEffect: true, packages: ["@keyfold/core"], libraries: ["effect"] },
-  "@keyfold/node": { ...onNode, packages: ["@keyfold/core"], libraries: ["effect"] },
-  "@keyfold/config": { ...onNode, packages: ["@keyfold/core", "@keyfold/node"], libraries: ["effect", "yaml"] },
+  // The sink of a Kubernetes manifest edits YAML that people wrote and keeps their comments.
+  "@keyfold/node": { ...onNode, packages: ["@keyfold/core"], libraries: ["effect", "yaml"] },
+  // The file names schedules of rotations, in lifecycle's own words.
+  "@keyfold/config": {
+    ...onNode,
+    packages: ["@keyfold/core", "@keyfold/node", "@keyfold/lifecycle"],
+    libraries: ["effect", "yaml"]
+  },
   keyfold: { ...onNode, packages: "any", libraries: ["effect", "@effect/platform-node"] },
   "@keyfold/gateway": {
     ...onNode,

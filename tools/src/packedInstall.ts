@@ -10,7 +10,7 @@ import { delimiter, dirname, join } from "node:path"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { report, type Finding } from "./finding.ts"
-import { moduleNames, readJson, readWorkspace, type Manifest, type Package } from "./workspace.ts"
+import { flatNames, moduleNames, readJson, readWorkspace, type Manifest, type Package } from "./workspace.ts"
 
 /** One package and its tarball. */
 interface Packed {
@@ -172,9 +172,9 @@ const installThirdParty = ({ folder }: Consumer): ReadonlyArray<Finding> => {
   return install(folder, `./${tarball?.filename}`)
 }
 
-const modulesOf = ({ files, folder, name }: Package): ReadonlyArray<string> => [
-  name,
-  ...moduleNames(files, folder).map((module) => `${name}/${module}`)
+const modulesOf = (entry: Package): ReadonlyArray<string> => [
+  entry.name,
+  ...[...moduleNames(entry.files, entry.folder), ...flatNames(entry)].map((module) => `${entry.name}/${module}`)
 ]
 
 const internalsOf = ({ files, folder, name }: Package): ReadonlyArray<string> =>

@@ -1,22 +1,15 @@
 /**
  * Checks the code blocks of the documentation: `ts` against the sources, `yaml` and `json` by parsing, and by loading them
- * where they are configurations.
+ * where they are configurations. A block that shows a file is compared with it; the tests' project compiles the file.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join, relative } from "node:path"
 import { parseAllDocuments } from "yaml"
+import { checkEmbedded } from "./embeddedExamples.ts"
+import { documents, type Fence, fencesOf } from "./fences.ts"
 import { report, type Finding } from "./finding.ts"
-import { filesBelow } from "./workspace.ts"
-
-/** One fenced code block; `line` is the line of its first text line, counted from 1. */
-export interface Fence {
-  readonly file: string
-  readonly line: number
-  readonly language: string
-  readonly text: string
-}
 
 /** One mistake in a configuration; `line` counts from 1 within its text. */
 export interface Mistake {
@@ -36,25 +29,6 @@ export interface Options {
 const aliases = new Map(
   Object.entries({ typescript: "ts", tsx: "ts", js: "ts", javascript: "ts", mjs: "ts", yml: "yaml", jsonc: "json" })
 )
-const fencePattern = /^([ \t]*)```([^\s`]*)[^\n]*\n([^]*?)^\1```[ \t]*$/gm
-
-/** Finds the fenced code blocks of a Markdown text. */
-export const fencesOf = (file: string, markdown: string): ReadonlyArray<Fence> =>
-  [...markdown.matchAll(fencePattern)].map((match) => {
-    const [, indent = "", language = "", text = ""] = match
-    return {
-      file,
-      line: markdown.slice(0, match.index).split("\n").length + 1,
-      language: language.toLowerCase(),
-      text: indent === "" ? text : text.replaceAll(new RegExp(`^${indent}`, "gm"), "")
-    }
-  })
-
-const documents = (root: string): ReadonlyArray<string> => [
-  ...readdirSync(root).filter((name) => name.endsWith(".md")),
-  ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`),
-  ...filesBelow(root, "docs").filter((path) => path.endsWith(".md"))
-]
 
 const finding = ({ file }: Fence, line: number, problem: string): Finding => ({
   file: `${file}:${line}`,
@@ -162,9 +136,7 @@ const checkTypes = (root: string, fences: ReadonlyArray<Fence>): ReadonlyArray<F
 
 /** Checks every code block of the root's Markdown files, of the packages' READMEs and of `docs/`. */
 export const checkExamples = async ({ root, validateConfiguration }: Options): Promise<ReadonlyArray<Finding>> => {
-  const fences = documents(root)
-    .filter((path) => existsSync(join(root, path)))
-    .flatMap((path) => fencesOf(path, readFileSync(join(root, path), "utf8")))
+  const fences = documents(root).flatMap((path) => fencesOf(path, readFileSync(join(root, path), "utf8")))
   const marked = (language: string) => fences.filter((fence) => fence.language === language)
   const configurations = [
     ...marked("json").map((fence) => checkJson(fence, validateConfiguration)),
@@ -172,8 +144,12 @@ export const checkExamples = async ({ root, validateConfiguration }: Options): P
   ]
   return [
     ...fences.flatMap(checkAlias),
+    ...checkEmbedded(root),
     ...(await Promise.all(configurations)).flat(),
-    ...checkTypes(root, marked("ts"))
+    ...checkTypes(
+      root,
+      marked("ts").filter(({ example }) => example === undefined)
+    )
   ]
 }
 

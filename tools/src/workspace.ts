@@ -97,11 +97,28 @@ export const packageOf = (specifier: string): string | undefined => {
     .join("/")
 }
 
+const filesOfSource = (files: ReadonlyArray<string>, folder: string): ReadonlyArray<string> =>
+  files.filter((path) => path.startsWith(`${folder}/src/`)).map((path) => path.slice(folder.length + 5))
+
 /** Names the module files of a package: PascalCase files directly under `src`, sorted. */
 export const moduleNames = (files: ReadonlyArray<string>, folder: string): ReadonlyArray<string> =>
-  files
-    .filter((path) => path.startsWith(`${folder}/src/`))
-    .map((path) => path.slice(folder.length + 5))
+  filesOfSource(files, folder)
     .filter((path) => /^[A-Z]\w*\.ts$/.test(path))
     .map((path) => path.slice(0, -3))
     .toSorted()
+
+/**
+ * Names the flat files of an application (a package with a command): lower-case files directly under `src`, sorted. What
+ * they export, the package's root exports under the same name.
+ */
+export const flatNames = ({
+  files,
+  folder,
+  manifest
+}: Pick<Package, "files" | "folder" | "manifest">): ReadonlyArray<string> =>
+  manifest.bin === undefined
+    ? []
+    : filesOfSource(files, folder)
+        .filter((path) => /^[a-z]\w*\.ts$/.test(path) && path !== "index.ts" && path !== "bin.ts")
+        .map((path) => path.slice(0, -3))
+        .toSorted()

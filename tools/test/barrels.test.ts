@@ -33,4 +33,23 @@ describe("barrels", async () => {
       assert.deepStrictEqual(barrels(root, true), [])
     })
   })
+
+  it("has the root of an application export what is in its lower-case files, the command's entry left out", async () => {
+    const manifest = JSON.parse(cleanFile("packages/core/package.json"))
+    const application = {
+      ...added,
+      "packages/core/package.json": JSON.stringify({ ...manifest, bin: { core: "./bin/core.js" } }),
+      "packages/core/src/open.ts": "export const open = 1\n",
+      "packages/core/src/internal/open.ts": "export const open = 2\n"
+    }
+    await withMiniature(application, (root) => {
+      assert.deepStrictEqual(barrels(root, false), [])
+      assert.deepStrictEqual(readFileSync(join(root, index), "utf8").split("\n").slice(1), [
+        `export * as ApiKey from "./ApiKey.ts"`,
+        `export * as KeyStore from "./KeyStore.ts"`,
+        `export * from "./open.ts"`,
+        ""
+      ])
+    })
+  })
 })

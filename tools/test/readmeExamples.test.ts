@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { checkExamples, fencesOf, type Options } from "../src/readmeExamples.ts"
-import { repository, write, type Changes } from "./miniature.ts"
+import { embed } from "../src/embeddedExamples.ts"
+import { fencesOf } from "../src/fences.ts"
+import { checkExamples, type Options } from "../src/readmeExamples.ts"
+import { repository, withMiniature, write, type Changes } from "./miniature.ts"
 
 const fence = (language: string, text: string): string => `\`\`\`${language}\n${text}\n\`\`\`\n`
 
@@ -84,5 +86,39 @@ const unused: Effect.Effect<KeyId> = Effect.succeed(KeyId.make("fh4dUNV3WQ"))`
     assert.deepStrictEqual(fences, [
       { file: "README.md", line: 4, language: "ts", text: "const a = 1\n  const b = 2\n" }
     ])
+  })
+
+  it("compares a block below an example's name with that file, and wants every example shown", async () => {
+    const program = "export const one: string = 1\n"
+    const shown = (path: string, text: string) => `<!-- example: ${path} -->\n\n${fence("ts", text)}`
+    const files = {
+      "packages/core/examples/one.ts": program,
+      "packages/core/examples/two.ts": program,
+      "docs/one.md": shown("packages/core/examples/one.ts", program.trimEnd()),
+      "docs/other.md": shown("packages/core/examples/one.ts", "export const one = 2"),
+      "docs/none.md": shown("packages/core/examples/none.ts", program.trimEnd())
+    }
+    assert.deepStrictEqual((await check(files)).toSorted(), [
+      "docs/none.md:4 shows packages/core/examples/none.ts, which does not exist",
+      "docs/other.md:4 differs from packages/core/examples/one.ts",
+      "packages/core/examples/two.ts is shown nowhere"
+    ])
+  })
+
+  it("copies examples into the documents that show them, and nothing else", async () => {
+    const other = fence("ts", "export const two = 2")
+    await withMiniature(
+      {
+        "packages/core/examples/one.ts": "export const one = 1\n// $& and $1 stay\n",
+        "docs/one.md": `# One\n\n<!-- example: packages/core/examples/one.ts -->\n${fence("ts", "old")}\n${other}`
+      },
+      (root) => {
+        embed(root)
+        assert.strictEqual(
+          readFileSync(join(root, "docs/one.md"), "utf8"),
+          `# One\n\n<!-- example: packages/core/examples/one.ts -->\n${fence("ts", "export const one = 1\n// $& and $1 stay")}\n${other}`
+        )
+      }
+    )
   })
 })

@@ -18,9 +18,11 @@ import { builtIns } from "./internal/builtIns.ts"
 import { capabilities } from "./internal/commands/capabilities.ts"
 import { config } from "./internal/commands/config.ts"
 import { create } from "./internal/commands/create.ts"
+import { doctor } from "./internal/commands/doctor.ts"
 import { emulate } from "./internal/commands/emulate.ts"
 import { get } from "./internal/commands/get.ts"
 import { init } from "./internal/commands/init.ts"
+import { inventory } from "./internal/commands/inventory.ts"
 import { journal } from "./internal/commands/journal.ts"
 import { list } from "./internal/commands/list.ts"
 import { recover } from "./internal/commands/recover.ts"
@@ -36,6 +38,7 @@ import { presenter } from "./internal/help.ts"
 import * as log from "./internal/log.ts"
 import { Outcome } from "./internal/outcome.ts"
 import { root } from "./internal/root.ts"
+import * as telemetry from "./internal/telemetry.ts"
 import { version } from "./internal/version.ts"
 import { type OutputClosed, Shell } from "./Shell.ts"
 
@@ -51,20 +54,22 @@ const command = root.pipe(
     revoke,
     usage,
     verify,
+    inventory,
+    doctor,
     journal,
     recover,
     sweep,
     emulate,
     tour
-  ])
+  ]),
+  Command.provide((settings) => Layer.provideMerge(telemetry.layer(settings), log.layer(settings)))
 )
 
 const surroundings = (shell: Shell["Service"], json: boolean) =>
   Layer.mergeAll(
     NodeServices.layer,
     CliConfig.layer({ builtIns: builtIns(shell) }),
-    CliOutput.layerPresenter(presenter(shell, json)),
-    log.layer(shell, json)
+    CliOutput.layerPresenter(presenter(shell, json))
   )
 
 const settle = (

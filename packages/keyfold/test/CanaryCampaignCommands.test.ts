@@ -34,6 +34,7 @@ const everything = Effect.fnUntraced(function* (shop: Workshop, store: string, c
     ["config", "check"],
     ["config", "show"],
     ["capabilities"],
+    ["doctor", "--write"],
     ["list"],
     ["get", key.id],
     ["get", "00000000-0000-4000-8000-000000000000"],

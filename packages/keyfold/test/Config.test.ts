@@ -11,7 +11,7 @@ stores:
   local:
     adaptor: sql
     adapter: sql
-    url: 5432
+    url: "sqlite:keyfold.db"
     pepper: ${literal}
     busyTimeout: soon
   monitoring:
@@ -19,11 +19,13 @@ stores:
     organization: org-123
     apiKey: { env: WHYLABS_API_KEY, file: ./whylabs }
     dialect: v3
-    scopeMap: { write: ":write_data" }
   guard: { adapter: arthur, apiKey: { env: ARTHUR_API_KEY }, defaults: { owner: bot } }
   policies: { adapter: occan }
   agents: { adapter: occam, apiKey: { env: OCCAM_API_KEY }, keyLimit: 0, keyLimit: 25 }
 retry: { attempts: 0 }
+tenants:
+  acme: monitorin
+  "dev-*": agents
 `
 
 /** The findings as they are printed. What a list of accepted names holds is cut, so that new members change nothing here. */
@@ -32,8 +34,6 @@ const printed = [
   `  no store has this name. Did you mean "local"? Stores: local, monitoring, guard, policies, agents.`,
   "keyfold.yaml:4:5  stores.local.adaptor",
   `  not a known member. Did you mean "adapter"? Accepted: adapter, ...`,
-  "keyfold.yaml:6:10  stores.local.url",
-  "  expected text, found the number 5432.",
   "keyfold.yaml:7:13  stores.local.pepper",
   "  a secret is not written here; write { env: NAME }, { file: path } or { command: [program, argument] }.",
   "keyfold.yaml:8:18  stores.local.busyTimeout",
@@ -42,16 +42,18 @@ const printed = [
   "  names env and file; exactly one is accepted.",
   "keyfold.yaml:13:14  stores.monitoring.dialect",
   `  expected "v0" or "v1", found "v3". Did you mean "v0"?`,
-  "keyfold.yaml:14:24  stores.monitoring.scopeMap.write",
-  `  expected a list, found ":write_data".`,
-  "keyfold.yaml:15:3  stores.guard.baseUrl",
+  "keyfold.yaml:14:3  stores.guard.baseUrl",
   "  missing; expected text.",
-  "keyfold.yaml:16:24  stores.policies.adapter",
+  "keyfold.yaml:15:24  stores.policies.adapter",
   `  there is no adapter "occan". Did you mean "occam"?`,
-  "keyfold.yaml:17:74  stores.agents.keyLimit",
+  "keyfold.yaml:16:74  stores.agents.keyLimit",
   "  this name is there twice in one mapping; remove or rename one.",
-  "keyfold.yaml:18:20  retry.attempts",
-  "  expected a whole number of 1 or more, found the number 0."
+  "keyfold.yaml:17:20  retry.attempts",
+  "  expected a whole number of 1 or more, found the number 0.",
+  "keyfold.yaml:19:9  tenants.acme",
+  `  no store has this name. Did you mean "monitoring"? Stores: local, monitoring, guard, policies, agents.`,
+  `keyfold.yaml:20:3  tenants["dev-*"]`,
+  "  a pattern needs a store that keeps tenants apart by itself, and occam does not. Name each tenant."
 ]
 
 const cut = (text: string) => text.replaceAll(/(Accepted: \w+), .*\.$/gm, "$1, ...")
@@ -85,7 +87,7 @@ describe("config check", { timeout: 60_000 }, () => {
         findings.map(({ column, file, line, path }) => `${file}:${line}:${column}  ${path}`),
         printed.filter((line) => line.startsWith("keyfold.yaml"))
       )
-      assert.deepInclude(findings[6], {
+      assert.deepInclude(findings[5], {
         found: '"v3"',
         accepted: '"v0" or "v1"',
         suggestion: "v0",
@@ -100,7 +102,11 @@ describe("config check", { timeout: 60_000 }, () => {
     Effect.gen(function* () {
       const folder = yield* localStore
       const sound = yield* keyfold(["config", "check"], { folder })
-      assert.deepStrictEqual(sound, { code: 0, stdout: "", stderr: "The configuration has no mistakes.\n" })
+      assert.deepStrictEqual(sound, {
+        code: 0,
+        stdout: "",
+        stderr: "The configuration has no mistakes: 1 store and 0 tenants.\n"
+      })
       const quiet = yield* keyfold(["config", "check", "--json"], { folder })
       assert.deepStrictEqual(quiet, { code: 0, stdout: "", stderr: "" })
       rmSync(join(folder, "secrets/pepper"))

@@ -295,7 +295,7 @@ describe("a create without an answer", { timeout: 60_000 }, () => {
         .trim()
         .split("\n")
         .map((line) => JSON.parse(line))
-      assert.include(lines[0].warning.message, "deploy-7")
+      assert.include(lines[0].log.message, "deploy-7")
       assert.deepInclude(lines.at(-1).error, {
         kind: "OutcomeUnknown",
         operationId: "deploy-7",

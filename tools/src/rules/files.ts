@@ -4,7 +4,7 @@ import { basename, join } from "node:path"
 import type { Finding } from "../finding.ts"
 import { layers } from "../layers.ts"
 import { codeLines } from "../sourceText.ts"
-import { filesBelow, type Package, type Workspace } from "../workspace.ts"
+import { filesBelow, flatNames, type Package, type Workspace } from "../workspace.ts"
 
 const required = ["README.md", "LICENSE", "package.json", "tsconfig.json", "src/index.ts"]
 const vague = new Set(["utils", "util", "common", "shared", "helpers", "helper", "types", "constants"])
@@ -47,8 +47,9 @@ export const names = ({ packages, toolFiles }: Workspace): ReadonlyArray<Finding
   ...packages.flatMap(moduleCase)
 ]
 
-const moduleCase = ({ files, folder, manifest }: Package): ReadonlyArray<Finding> => {
-  const entries = manifest.bin === undefined ? [] : ["bin.ts"]
+const moduleCase = (entry: Package): ReadonlyArray<Finding> => {
+  const { files, folder, manifest } = entry
+  const lowerCase = ["index", ...(manifest.bin === undefined ? [] : ["bin"]), ...flatNames(entry)]
   return files.flatMap((path) => {
     const [part, second, ...rest] = path.slice(folder.length + 1).split("/")
     if (part !== "src" || second === undefined || !path.endsWith(".ts")) return []
@@ -58,13 +59,13 @@ const moduleCase = ({ files, folder, manifest }: Package): ReadonlyArray<Finding
         ? []
         : [{ file: path, problem: "is upper-case under src/internal", mend: "start its name in lower case" }]
     }
-    return rest.length > 0 || /^[A-Z]/.test(name) || name === "index.ts" || entries.includes(name)
+    return rest.length > 0 || /^[A-Z]/.test(name) || lowerCase.includes(name.slice(0, -3))
       ? []
       : [
           {
             file: path,
             problem: "is a public module without a PascalCase name",
-            mend: 'rename it or move it to src/internal; only a package with a "bin" has a src/bin.ts'
+            mend: 'rename it or move it to src/internal; only a package with a "bin" has a src/bin.ts and flat files'
           }
         ]
   })

@@ -6,6 +6,7 @@ export const usage = 2
 export const notFound = 3
 export const unsupported = 4
 export const outcomeUnknown = 5
+export const found = 6
 
 /** Tells a script how the command ended. */
 export type ExitCode =
@@ -15,17 +16,20 @@ export type ExitCode =
   | typeof notFound
   | typeof unsupported
   | typeof outcomeUnknown
+  | typeof found
 
 /** What each code means, for `--help` and the README. */
 export const meanings: ReadonlyArray<readonly [code: number, meaning: string]> = [
   [ok, "done; for verify: the secret is valid; for recover: settled"],
   [
     failed,
-    "failed; for verify: the secret is not valid; for recover: not settled yet; for journal verify: a chain is broken"
+    "failed; for verify: the secret is not valid; for recover: not settled yet; for journal verify: a chain is broken; " +
+      "for inventory: a store could not be read; for doctor: something does not work; for revoke: not confirmed, or some keys are left"
   ],
   [usage, "a mistake on the command line or in the configuration; nothing was done"],
   [notFound, "no such key or operation"],
   [unsupported, "the store's backend cannot do this; nothing was sent"],
   [outcomeUnknown, "a create was sent and its outcome is not known; a key may exist whose secret is lost"],
+  [found, "inventory found what --fail-on names"],
   [130, "interrupted"]
 ]

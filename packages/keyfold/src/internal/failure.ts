@@ -2,6 +2,7 @@
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { JournalError } from "@keyfold/core/Journal"
 import type { KeyStoreError, NotDelivered, Reason } from "@keyfold/core/KeyStoreError"
+import type { SelectorError } from "@keyfold/lifecycle/Selector"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import type { Output } from "../Shell.ts"
@@ -26,13 +27,15 @@ export const usage = (problem: string, fix?: string): CommandError =>
   new CommandError({ exitCode: ExitCode.usage, problem, ...(fix === undefined ? {} : { fix }) })
 
 /** Everything a command may fail with. */
-export type Failure = CommandError | ConfigurationError | JournalError | KeyStoreError
+export type Failure = CommandError | ConfigurationError | JournalError | KeyStoreError | SelectorError
 
 /** A failure in the words of the command line. */
 export interface Report {
   readonly exitCode: ExitCode.ExitCode
   readonly kind: string
   readonly problem: string
+  /** For people: the problem and its fix in lines of their own. */
+  readonly lines?: ReadonlyArray<string>
   readonly fix?: string | undefined
   readonly details: Readonly<Record<string, string | number | boolean | undefined>>
 }
@@ -175,6 +178,10 @@ export const report = (error: Failure): Report => {
     const problem = sentence(`the journal: ${error.problem}`)
     return { exitCode: ExitCode.failed, kind: "Journal", problem, details: {} }
   }
+  if (error._tag === "SelectorError") {
+    const { length, lines, message, position } = error
+    return { exitCode: ExitCode.usage, kind: "Selector", problem: message, lines, details: { position, length } }
+  }
   const { field, fix, problem, store } = error
   const where = [store === undefined ? undefined : `store "${store}"`, field].filter((part) => part !== undefined)
   return {
@@ -196,14 +203,19 @@ export const bug = {
 } as const satisfies Report
 
 /** Writes a report as one paragraph, or as one JSON object. */
-export const render = ({ details, exitCode, fix, kind, problem }: Report, output: Output, json: boolean): string => {
+export const render = (
+  { details, exitCode, fix, kind, lines: given, problem }: Report,
+  output: Output,
+  json: boolean
+): string => {
   if (json) {
     const advised = fix === undefined ? {} : { fix }
     return `${stringify({ error: { kind, message: problem, ...advised, ...details, exitCode } })}\n`
   }
-  const text = `keyfold: ${problem}${fix === undefined ? "" : ` ${sentence(fix)}`}`
-  // A configuration's mistakes come as lines of their own; every other text is one paragraph.
-  const lines = (kind === "Configuration" ? text.split("\n") : [text]).map(escape)
+  const paragraph = `${problem}${fix === undefined ? "" : ` ${sentence(fix)}`}`
+  const text = `keyfold: ${given?.join("\n") ?? paragraph}`
+  // A configuration's mistakes come as lines of their own, and so does what needs some; every other text is a paragraph.
+  const lines = (kind === "Configuration" || given !== undefined ? text.split("\n") : [text]).map(escape)
   const fitted = output.isTerminal ? lines.flatMap((line) => wrap(line, Math.min(output.columns, 100))) : lines
   return `${paint(output, "red", "keyfold:")}${fitted.join("\n").slice("keyfold:".length)}\n`
 }

@@ -3,6 +3,9 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import type * as Effect from "effect/Effect"
 
+/** How much is logged, from everything to nothing. */
+export const logLevels = ["all", "trace", "debug", "info", "warn", "error", "fatal", "none"] as const
+
 /** `keyfold` without its commands; yield it in a handler for the shared flags. */
 export const root = Command.make("keyfold").pipe(
   Command.withSharedFlags({
@@ -24,6 +27,23 @@ export const root = Command.make("keyfold").pipe(
         "The configuration file; when omitted the one KEYFOLD_CONFIG names, or keyfold.yaml in this folder"
       ),
       Flag.optional
+    ),
+    logLevel: Flag.Literals("log-level", logLevels).pipe(
+      Flag.withMetavar("LEVEL"),
+      Flag.withDescription("The lowest level that is logged on stderr; warn when omitted"),
+      Flag.withDefault("warn")
+    ),
+    logFormat: Flag.Literals("log-format", ["text", "json"]).pipe(
+      Flag.withMetavar("FORMAT"),
+      Flag.withDescription("How log lines are written; json with --json when omitted, else text"),
+      Flag.optional
+    ),
+    otlp: Flag.String("otlp").pipe(
+      Flag.withMetavar("URL"),
+      Flag.withDescription(
+        "Send traces, metrics and logs to this OpenTelemetry collector; OTEL_EXPORTER_OTLP_ENDPOINT when omitted"
+      ),
+      Flag.optional
     )
   }),
   Command.withDescription("Create, find, check and revoke API keys at any backend named in keyfold.yaml."),
@@ -34,5 +54,8 @@ export const root = Command.make("keyfold").pipe(
   ])
 )
 
+/** All shared flags. */
+export type SharedFlags = Effect.Success<typeof root>
+
 /** The shared flags as a handler reads them. */
-export type Settings = Effect.Success<typeof root>
+export type Settings = Pick<SharedFlags, "json" | "store" | "config">

@@ -27,7 +27,26 @@ export const deliveryFlags = {
     "PATH",
     "Write the secret to this environment file, as the variable that --variable names, and print it nowhere"
   ),
-  variable: flag("variable", "NAME", "With --environment-file: the variable, which must not be in the file yet")
+  ciEnvironmentFile: flag(
+    "ci-environment-file",
+    "PATH",
+    "Append the secret to this file of a CI job ($GITHUB_ENV), as the variable that --variable names"
+  ),
+  variable: flag("variable", "NAME", "With an environment file: the variable, which must not be in the file yet"),
+  kubernetesSecret: flag(
+    "kubernetes-secret",
+    "PATH",
+    "Write the secret into this manifest (YAML), into the Secret --secret-name as the entry --field"
+  ),
+  secretName: flag("secret-name", "NAME", "With --kubernetes-secret: the Secret, made where it is missing"),
+  secretNamespace: flag("secret-namespace", "NAME", "With --kubernetes-secret: its namespace"),
+  vault: flag(
+    "vault",
+    "PATH",
+    "Write the secret to HashiCorp Vault (KV version 2), as the field --field; VAULT_ADDR and VAULT_TOKEN say where"
+  ),
+  vaultMount: flag("vault-mount", "MOUNT", "With --vault: where the engine is mounted, secret when omitted"),
+  field: flag("field", "NAME", "With --kubernetes-secret or --vault: the entry, which must not be there yet")
 }
 
 /** Names a file that may hold the secret already. */
@@ -38,15 +57,18 @@ export const holderFlags = {
     "Where the secret may have been written: a key whose secret is there is kept"
   ),
   environmentFile: flag("environment-file", "PATH", "The environment file the secret may have been written to"),
-  variable: flag("variable", "NAME", "With --environment-file: the variable")
+  ciEnvironmentFile: flag("ci-environment-file", "PATH", "The CI job's file the secret may have been appended to"),
+  variable: flag("variable", "NAME", "With an environment file: the variable"),
+  kubernetesSecret: flag("kubernetes-secret", "PATH", "The manifest the secret may have been written to"),
+  secretName: flag("secret-name", "NAME", "With --kubernetes-secret: the Secret"),
+  secretNamespace: flag("secret-namespace", "NAME", "With --kubernetes-secret: its namespace"),
+  vault: flag("vault", "PATH", "The secret in HashiCorp Vault that it may have been written to"),
+  vaultMount: flag("vault-mount", "MOUNT", "With --vault: where the engine is mounted, secret when omitted"),
+  field: flag("field", "NAME", "With --kubernetes-secret or --vault: the entry")
 }
 
 /** What the flags say. */
-export interface Named {
-  readonly secretFile: Option.Option<string>
-  readonly environmentFile: Option.Option<string>
-  readonly variable: Option.Option<string>
-}
+export type Named = { readonly [Name in keyof typeof deliveryFlags]: Option.Option<string> }
 
 /**
  * A place for one secret, and how results name it: for people, and as members of a JSON object.
@@ -88,6 +110,52 @@ const inEnvironmentFile = Effect.fnUntraced(function* (path: string, variable: s
   return place
 })
 
+const inCiFile = Effect.fnUntraced(function* (path: string, variable: string) {
+  const { folder } = yield* Shell
+  const CiSink = yield* Effect.promise(() => import("@keyfold/node/CiSink"))
+  const absolute = resolve(folder, path)
+  const place: Place = {
+    sink: ({ capabilities }) => CiSink.environmentFile(path, variable, { folder, keyId: !capabilities.identify }),
+    sentence: `The secret is in ${escape(absolute)}, as ${escape(variable)}. Have the next step mask it.`,
+    members: { ciEnvironmentFile: absolute, variable }
+  }
+  return place
+})
+
+const inManifest = Effect.fnUntraced(function* (path: string, name: string, field: string, namespace?: string) {
+  const { folder } = yield* Shell
+  const KubernetesSink = yield* Effect.promise(() => import("@keyfold/node/KubernetesSink"))
+  const absolute = resolve(folder, path)
+  const place: Place = {
+    sink: () => KubernetesSink.manifest(path, { folder, name, namespace, key: field }),
+    sentence: `The secret is in ${escape(absolute)}, as ${escape(field)} of the Secret ${escape(name)}.`,
+    members: { kubernetesSecret: absolute, secretName: name, field }
+  }
+  return place
+})
+
+const inVault = Effect.fnUntraced(function* (path: string, field: string, mount = "secret") {
+  const { environment: env, folder } = yield* Shell
+  const SecretReference = yield* Effect.promise(() => import("@keyfold/node/SecretReference"))
+  const VaultSink = yield* Effect.promise(() => import("@keyfold/node/VaultSink"))
+  const address = env["VAULT_ADDR"]
+  if (address === undefined || address === "") {
+    return yield* usage("the environment variable VAULT_ADDR is not set.", "Set it to the URL of Vault.")
+  }
+  const token = yield* Effect.mapError(
+    SecretReference.resolve({ env: "VAULT_TOKEN" }, { folder, env }),
+    ({ message }) => usage(message)
+  )
+  const namespace = env["VAULT_NAMESPACE"]
+  const place: Place = {
+    sink: () =>
+      VaultSink.kv({ address, token, namespace: namespace === "" ? undefined : namespace, mount, path, field }),
+    sentence: `The secret is in Vault at ${escape(`${mount}/${path}`)}, as ${escape(field)}.`,
+    members: { vault: `${mount}/${path}`, field }
+  }
+  return place
+})
+
 /** Makes the place of a program's standard input; no shell reads the command. */
 export const inCommand = Effect.fnUntraced(function* (program: string, commandArguments: ReadonlyArray<string>) {
   const { environment, folder } = yield* Shell
@@ -100,25 +168,81 @@ export const inCommand = Effect.fnUntraced(function* (program: string, commandAr
   return place
 })
 
-/** Finds the file that the flags name, if they name one. */
-export const placeIn = Effect.fnUntraced(function* ({
-  environmentFile,
-  secretFile,
-  variable
-}: Named): Effect.fn.Return<Place | undefined, CommandError, Shell> {
-  if (Option.isSome(secretFile) && Option.isSome(environmentFile)) {
-    return yield* usage("--secret-file and --environment-file exclude each other.")
-  }
-  if (Option.isSome(environmentFile) && Option.isSome(variable)) {
-    return yield* inEnvironmentFile(environmentFile.value, variable.value)
-  }
-  if (Option.isSome(environmentFile) || Option.isSome(variable)) {
-    return yield* usage(
-      "--environment-file and --variable belong together.",
-      "Example: --environment-file .env --variable API_KEY"
+/** The flags that name a place by themselves, and those that belong to one of them. */
+const places = ["secretFile", "environmentFile", "ciEnvironmentFile", "kubernetesSecret", "vault"] as const
+
+const belonging = {
+  secretFile: { needed: [], more: [], example: "" },
+  environmentFile: { needed: ["variable"], more: [], example: "--environment-file .env --variable API_KEY" },
+  ciEnvironmentFile: {
+    needed: ["variable"],
+    more: [],
+    example: '--ci-environment-file "$GITHUB_ENV" --variable API_KEY'
+  },
+  kubernetesSecret: {
+    needed: ["secretName", "field"],
+    more: ["secretNamespace"],
+    example: "--kubernetes-secret secret.yaml --secret-name ci --field API_KEY"
+  },
+  vault: { needed: ["field"], more: ["vaultMount"], example: "--vault team/ci --field api_key" }
+} as const satisfies Readonly<Record<(typeof places)[number], Belonging>>
+
+interface Belonging {
+  readonly needed: ReadonlyArray<keyof Named>
+  readonly more: ReadonlyArray<keyof Named>
+  readonly example: string
+}
+
+const spelled = (name: keyof Named): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+const listed = (names: ReadonlyArray<keyof Named>): string => names.map(spelled).join(" and ")
+
+const misuse = (named: Named): CommandError | undefined => {
+  const given = (name: keyof Named) => Option.isSome(named[name])
+  const [place, second] = places.filter(given)
+  if (place !== undefined && second !== undefined) return usage(`${listed([place, second])} exclude each other.`)
+  const isKnown = (name: keyof Named) => places.some((other) => other === name)
+  const accepted: ReadonlyArray<keyof Named> =
+    place === undefined ? [] : [...belonging[place].needed, ...belonging[place].more]
+  const [stray] = (Object.keys(deliveryFlags) as Array<keyof Named>).filter(
+    (name) => given(name) && !isKnown(name) && !accepted.includes(name)
+  )
+  if (stray !== undefined) {
+    const homes = places.filter((name) =>
+      [...belonging[name].needed, ...belonging[name].more].some((other) => other === stray)
+    )
+    return usage(
+      `${spelled(stray)} belongs to ${homes.map(spelled).join(" or ")}.`,
+      `Example: ${belonging[homes[0] ?? "environmentFile"].example}`
     )
   }
-  return Option.isSome(secretFile) ? yield* inFile(secretFile.value) : undefined
+  return place !== undefined && !belonging[place].needed.every(given)
+    ? usage(`${listed([place, ...belonging[place].needed])} belong together.`, `Example: ${belonging[place].example}`)
+    : undefined
+}
+
+/** Finds the place that the flags name, if they name one. */
+export const placeIn = Effect.fnUntraced(function* (
+  named: Named
+): Effect.fn.Return<Place | undefined, CommandError, Shell> {
+  const mistake = misuse(named)
+  if (mistake !== undefined) return yield* mistake
+  const text = (name: keyof Named) => Option.getOrElse(named[name], () => "")
+  const optional = (name: keyof Named) => Option.getOrUndefined(named[name])
+  switch (places.find((name) => Option.isSome(named[name]))) {
+    case "secretFile":
+      return yield* inFile(text("secretFile"))
+    case "environmentFile":
+      return yield* inEnvironmentFile(text("environmentFile"), text("variable"))
+    case "ciEnvironmentFile":
+      return yield* inCiFile(text("ciEnvironmentFile"), text("variable"))
+    case "kubernetesSecret":
+      return yield* inManifest(text("kubernetesSecret"), text("secretName"), text("field"), optional("secretNamespace"))
+    case "vault":
+      return yield* inVault(text("vault"), text("field"), optional("vaultMount"))
+    case undefined:
+      return undefined
+  }
 })
 
 /** Options of `recover` and `sweepOrphans`: the sink that may hold the secret. */

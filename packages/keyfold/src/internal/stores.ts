@@ -3,24 +3,17 @@ import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { Journal } from "@keyfold/core/Journal"
 import type { KeyStore } from "@keyfold/core/KeyStore"
 import type { AnyAdapter } from "@keyfold/config/AdapterLoader"
-import type { Configuration, OneStore, StoreDefinition } from "@keyfold/config/Configuration"
+import type { Configuration, Inspection, OneStore, StoreDefinition } from "@keyfold/config/Configuration"
 import type { Effective } from "@keyfold/config/Effective"
 import type { Finding } from "@keyfold/config/Finding"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Shell } from "../Shell.ts"
+import { carried } from "./carried.ts"
 import { type CommandError, usage } from "./failure.ts"
 import { warn } from "./print.ts"
 import type { Settings } from "./root.ts"
-
-/** The adapters the command carries, loaded only where a configuration names them. */
-const carried: Readonly<Record<string, () => Promise<AnyAdapter>>> = {
-  arthur: async () => (await import("@keyfold/arthur/Arthur")).adapter,
-  occam: async () => (await import("@keyfold/occam/Occam")).adapter,
-  sql: async () => (await import("@keyfold/sql/Sql")).adapter,
-  whylabs: async () => (await import("@keyfold/whylabs/WhyLabs")).adapter
-}
 
 const loadCarried = async (names: ReadonlyArray<string>): Promise<Readonly<Record<string, AnyAdapter>>> => {
   const short = new Set(names.map((name) => name.replace(/^@keyfold\//, "")))
@@ -51,14 +44,14 @@ export const readConfiguration = Effect.fnUntraced(function* (
   return yield* load(yield* optionsFor(settings))
 })
 
-/** Lists every mistake of the configuration file; with `secrets` those of obtaining each secret too. */
+/** Tells every mistake of the configuration file, with `secrets` those of obtaining each secret too, and what it names. */
 export const checkConfiguration = Effect.fnUntraced(function* (
   settings: Pick<Settings, "config">,
   secrets: boolean
-): Effect.fn.Return<ReadonlyArray<Finding>, ConfigurationError, Shell> {
-  const { check } = yield* loadConfigurationModule
+): Effect.fn.Return<Inspection, ConfigurationError, Shell> {
+  const { inspect } = yield* loadConfigurationModule
   const options = yield* optionsFor(settings)
-  return yield* check({ ...options, secrets: secrets ? "now" : "later" })
+  return yield* inspect({ ...options, secrets: secrets ? "now" : "later" })
 })
 
 /** Describes what the configuration file comes to. */
@@ -84,13 +77,25 @@ const withRemarks = Effect.fnUntraced(function* ({ configuration, elsewhere }: O
 })
 
 /** Reads the configuration file for one store; what is wrong in the others is only remarked on. */
-const readForOne = Effect.fnUntraced(function* (
+export const readForOne = Effect.fnUntraced(function* (
   settings: Settings
 ): Effect.fn.Return<Configuration, ConfigurationError, Shell> {
   const { loadOne } = yield* loadConfigurationModule
   const store = Option.getOrUndefined(settings.store)
   const options = yield* optionsFor(settings)
   return yield* withRemarks(yield* loadOne({ ...options, ...(store === undefined ? {} : { store }) }), settings.json)
+})
+
+/** Reads what is sound in the configuration file; mistakes in stores and tenants are returned with it. */
+export const readSound = Effect.fnUntraced(function* (
+  settings: Settings
+): Effect.fn.Return<OneStore, ConfigurationError, Shell> {
+  const { loadJournal } = yield* loadConfigurationModule
+  const sound = yield* loadJournal(yield* optionsFor(settings))
+  const name = Option.getOrUndefined(settings.store)
+  const isUnknown = name !== undefined && !sound.elsewhere.some(({ path }) => path.startsWith(`stores.${name}`))
+  if (isUnknown) yield* (yield* loadStoresModule).find(sound.configuration, name)
+  return sound
 })
 
 /** Reads the configuration file for the store that `--store` names, or checks all of it where none is named. */
@@ -126,7 +131,7 @@ export const openJournal = Effect.fnUntraced(function* (
 
 const openIn = Effect.fnUntraced(function* (
   configuration: Configuration,
-  settings: Settings
+  settings: Pick<Settings, "store">
 ): Effect.fn.Return<KeyStore["Service"], ConfigurationError, Scope.Scope> {
   const { find, open } = yield* loadStoresModule
   const { adapter, name } = yield* find(configuration, Option.getOrUndefined(settings.store))
@@ -135,6 +140,13 @@ const openIn = Effect.fnUntraced(function* (
   const { layer } = yield* Effect.promise(() => import("@keyfold/undici/UndiciTransport"))
   return yield* Effect.provide(opening, layer)
 })
+
+/** Opens a store by its name; the scope closes it. */
+export const openNamed = (
+  configuration: Configuration,
+  name: string
+): Effect.Effect<KeyStore["Service"], ConfigurationError, Scope.Scope> =>
+  openIn(configuration, { store: Option.some(name) })
 
 /** An open store and the configuration it comes from. */
 export interface Configured {

@@ -1,5 +1,5 @@
 /** `keyfold config check`. */
-import type { Finding } from "@keyfold/config/Finding"
+import type { Inspection } from "@keyfold/config/Configuration"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -25,12 +25,18 @@ const render = (text: string, output: Output): string => {
   return [paint(output, "bold", place), ...problem.map((line) => fit(line, output))].map((line) => `${line}\n`).join("")
 }
 
-const tell = Effect.fnUntraced(function* (findings: ReadonlyArray<Finding>) {
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`
+
+const tell = Effect.fnUntraced(function* ({ findings, stores, tenants }: Inspection) {
   const { stdout } = yield* Shell
   const { format } = yield* Effect.promise(() => import("@keyfold/config/Finding"))
   yield* print(findings.map((finding) => render(format(finding), stdout)).join(""))
-  const count = findings.length === 1 ? "1 mistake" : `${findings.length} mistakes`
-  yield* note(findings.length === 0 ? "The configuration has no mistakes." : `The configuration has ${count}.`)
+  const parts = `${counted(stores.length, "store")} and ${counted(tenants.length, "tenant")}`
+  yield* note(
+    findings.length === 0
+      ? `The configuration has no mistakes: ${parts}.`
+      : `The configuration has ${counted(findings.length, "mistake")}.`
+  )
 })
 
 /** Checks the configuration. */
@@ -40,8 +46,9 @@ export const configCheck = Command.make(
   Effect.fnUntraced(function* ({ secrets }) {
     const settings = yield* root
     yield* wholeFile(settings, "config check")
-    const findings = yield* checkConfiguration(settings, secrets)
-    yield* settings.json ? Effect.forEach(findings, printJson, { discard: true }) : tell(findings)
+    const inspection = yield* checkConfiguration(settings, secrets)
+    const { findings } = inspection
+    yield* settings.json ? Effect.forEach(findings, printJson, { discard: true }) : tell(inspection)
     yield* outcome(findings.length === 0 ? ExitCode.ok : ExitCode.usage)
   })
 ).pipe(

@@ -112,7 +112,7 @@ const readPlace = Effect.fnUntraced(function* (input: Input) {
       ? place
       : yield* usage("there is an argument too many: only --to-command takes some.", "See: keyfold create --help")
   }
-  if (place !== undefined) return yield* usage("a secret goes to one place: name a file or --to-command, not both.")
+  if (place !== undefined) return yield* usage("a secret goes to one place: --to-command is a place of its own.")
   return program === undefined
     ? yield* usage("--to-command needs a command.", "Example: keyfold create --to-command -- gh secret set API_KEY")
     : yield* inCommand(program, commandArguments)
@@ -171,15 +171,20 @@ export const create = Command.make(
 ).pipe(
   Command.withDescription(
     "Create a key. Its secret goes to exactly one place, once: to the screen, alone to a pipe (everything else goes to " +
-      "stderr), into the `secret` field with --json; or to a new file, an environment file or the standard input of a " +
-      "command, and then nowhere else. A key whose secret cannot be handed over is revoked again, and a create whose " +
-      "answer is lost leaves no key behind: see keyfold recover."
+      "stderr), into the `secret` field with --json; or to a new file, an environment file, a Kubernetes manifest, " +
+      "Vault or the standard input of a command, and then nowhere else. A key whose secret cannot be handed over is " +
+      "revoked again, and a create whose answer is lost leaves no key behind: see keyfold recover."
   ),
   Command.withShortDescription("Create a key and show its secret once"),
   Command.withExamples([
     { command: "keyfold create --name nightly-report --scope write --expires 30d" },
     { command: "keyfold create --name ci --secret-file ./ci.key", description: "Into a file that only you can read" },
     { command: "keyfold create --environment-file .env --variable API_KEY", description: "Into an environment file" },
+    {
+      command: "keyfold create --kubernetes-secret secret.yaml --secret-name ci --field API_KEY",
+      description: "Into a Kubernetes manifest"
+    },
+    { command: "keyfold create --vault team/ci --field api_key", description: "Into HashiCorp Vault" },
     {
       command: "keyfold create --name ci --to-command -- gh secret set API_KEY",
       description: "Straight to where it is needed; the key is revoked if that fails"
