@@ -75,7 +75,7 @@ const told =
 
 const missing = (what: What, name: string, names: Iterable<string>) => {
   const known = [...names]
-  const listed = known.length === 0 ? "the configuration has none." : `the configuration has: ${known.join(", ")}.`
+  const listed = known.length === 0 ? "The configuration has none." : `The configuration has: ${known.join(", ")}.`
   return unconfigured(what, name, `there is none of this name.${didYouMean(name, known)}`, listed)
 }
 

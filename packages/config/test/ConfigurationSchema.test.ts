@@ -19,10 +19,24 @@ $schema: ./node_modules/@keyfold/config/schema/keyfold.schema.json
 default: local
 adapters: [sql, whylabs, arthur, occam]
 journal: { url: "sqlite:journal.db", secret: { file: ./secret }, busyTimeout: 3 seconds }
+rotations:
+  url: "postgres://ann@db.example/rotations"
+  password: { env: P }
+  takeOverAfter: 30s
+  concurrency: 4
+  sinks:
+    file: { file: "./{tenant}/{name}.key" }
+    env: { environmentFile: .env, variable: KEY }
+    job: { ciEnvironmentFile: job.env, variable: KEY }
+    cluster: { kubernetesSecret: s.yaml, name: ci, namespace: a, field: KEY, form: stringData }
+    vault: { vault: team/ci, field: key, address: https://vault.example, token: { env: T }, mount: kv, keyId: metadata }
+    feed: { command: [cat], confirms: keyId, within: 3s }
+  probes: { api: { command: [./probe, --fast], within: 1s } }
+  holderChecks: { web: { command: [./holder] } }
 retry: { attempts: 3, initialDelay: 1 second, maximumDelay: 5 seconds, retryAfterCap: 9 seconds, budget: 1 minute }
 budget: { requests: 5, per: 1 minute, reserved: 1 }
 stores:
-  local: { adapter: sql, url: "sqlite:a.db", pepper: { env: P }, previousPeppers: [{ env: Q }], tenant: a }
+  local: { adapter: sql, url: "sqlite:a.db", pepper: { env: P }, previousPeppers: [{ env: Q }], tenant: a, rotation: [{ every: 90d, overlap: 24h, sink: env }] }
   monitoring:
     adapter: "@keyfold/whylabs"
     organization: org-1
@@ -49,6 +63,7 @@ idle: 10 minutes
 tenants:
   acme: local
   "dev-*": { store: local, defaults: { owner: dev }, require: { usage: true } }
+  hooli: { store: cards, rotation: { every: 90d, overlap: 24h, sink: file, where: 'owner == "a"', probe: api } }
   globex: { store: guard, apiKey: { env: G }, retry: { attempts: 1 }, budget: { requests: 1, per: 1 second } }
   initech: { store: cards, apiKey: { file: ./i }, timeout: 3 seconds, scopeMap: { write: [] }, cursorSecret: { env: C } }
 `

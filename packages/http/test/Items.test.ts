@@ -127,6 +127,14 @@ describe("an answer whose items cannot be read", () => {
     })
   )
 
+  it.effect("is refused where it ends within a character", () =>
+    Effect.gen(function* () {
+      for (const text of [`{"items":[${keyText(0)}]}`, `{"items":[${filler}]}`]) {
+        assert.strictEqual(yield* problemOf(countedBody(() => [text, Uint8Array.of(0xe5, 0x90)])), notJson)
+      }
+    })
+  )
+
   it.effect("names the path of items that lie deeper", () =>
     Effect.gen(function* () {
       const at = ["data", "keys"]

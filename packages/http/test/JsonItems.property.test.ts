@@ -119,6 +119,39 @@ const readInPieces = ({ path, text }: Body, sizes: ReadonlyArray<number>): jsonI
 
 const outcome = (items: jsonItems.Items) => (items instanceof InvalidResponse ? items.problem : items)
 
+it("a text around or without items is taken or refused as JSON.parse would have it, character by character", () => {
+  const empty = [
+    "[]",
+    " [ ] ",
+    "[1,]",
+    "[,1]",
+    "[1,,2]",
+    "[,]",
+    "[1 2]",
+    "[1]2",
+    "[{},{},]",
+    "[{},{}",
+    "[[1],[2]]",
+    "[]]"
+  ]
+  const members = empty.flatMap((text) => [
+    `{"items":${text}}`,
+    `{"items":${text},"after":${text}}`,
+    `{"items":${text}`
+  ])
+  for (const [path, texts] of [
+    [[], [...empty, "", " ", "[", "{}", "1", '"[1]"']],
+    [["items"], [...members, "{}", "[]", '{"items"}', '{"items":}', '["items",[1]]', '{"a":{"items":[1]}}']]
+  ] as const) {
+    for (const text of texts) {
+      for (const size of [1, 2, 100]) {
+        const body = { path, text }
+        assert.deepStrictEqual(outcome(readInPieces(body, [size])), outcome(jsonItems.parseWhole(text, path)), text)
+      }
+    }
+  }
+})
+
 it.prop(
   "any JSON in any pieces gives the items JSON.parse gives",
   [bodies, cuts],

@@ -27,6 +27,8 @@ import { journal } from "./internal/commands/journal.ts"
 import { list } from "./internal/commands/list.ts"
 import { recover } from "./internal/commands/recover.ts"
 import { revoke } from "./internal/commands/revoke.ts"
+import { rotate } from "./internal/commands/rotate.ts"
+import { rotations } from "./internal/commands/rotations.ts"
 import { stores } from "./internal/commands/stores.ts"
 import { sweep } from "./internal/commands/sweep.ts"
 import { tour } from "./internal/commands/tour.ts"
@@ -52,6 +54,8 @@ const command = root.pipe(
     list,
     get,
     revoke,
+    rotate,
+    rotations,
     usage,
     verify,
     inventory,

@@ -237,14 +237,6 @@ const none: Readonly<Record<Class, number>> = {
   unassigned: 0
 }
 
-/**
- * The summary of nothing.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const emptySummary: Summary = { keys: 0, findings: none, sources: [] }
-
 const plus = (left: Summary["findings"], right: Summary["findings"]): Summary["findings"] => ({
   expiring: left.expiring + right.expiring,
   overAge: left.overAge + right.overAge,
@@ -257,22 +249,19 @@ const plus = (left: Summary["findings"], right: Summary["findings"]): Summary["f
 })
 
 /**
- * Adds an event to a summary. Only the ends of sources count, so that a summary holds no key.
+ * Sums up the ends of sources; they say all that a summary needs.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const add = (summary: Summary, event: Event): Summary =>
-  event._tag === "Key"
-    ? summary
-    : {
-        keys: summary.keys + event.keys,
-        findings: plus(summary.findings, event.findings),
-        sources: [...summary.sources, event]
-      }
+export const summaryOf = (sources: ReadonlyArray<StoreDone>): Summary => ({
+  keys: sources.reduce((sum, { keys }) => sum + keys, 0),
+  findings: sources.reduce((sum, { findings }) => plus(sum, findings), none),
+  sources
+})
 
 /**
- * Runs an inventory to its end and sums it up.
+ * Runs an inventory to its end and sums it up. No key is kept.
  *
  * @category combinators
  * @since 0.1.0
@@ -280,6 +269,9 @@ export const add = (summary: Summary, event: Event): Summary =>
 export const summarize = <E, R>(events: Stream.Stream<Event, E, R>): Effect.Effect<Summary, E, R> =>
   Stream.runFold(
     events,
-    () => emptySummary,
-    (summary, event) => add(summary, event)
-  )
+    (): Array<StoreDone> => [],
+    (ends, event) => {
+      if (event._tag === "StoreDone") ends.push(event)
+      return ends
+    }
+  ).pipe(Effect.map(summaryOf))

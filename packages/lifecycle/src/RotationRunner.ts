@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { isUnderWay, type RotationError, type RotationId } from "./Rotation.ts"
 import type { Rotations } from "./Rotations.ts"
@@ -45,7 +46,10 @@ const tell = (outcome: Outcome): Effect.Effect<void> => {
       return logged("rotation.left", log)
     }
     case "Unread":
-      return logged("rotation.unread", Effect.logError(`keys of store ${outcome.store} were not read: ${outcome.problem}`))
+      return logged(
+        "rotation.unread",
+        Effect.logError(`keys of store ${outcome.store} were not read: ${outcome.problem}`)
+      )
   }
 }
 
@@ -53,7 +57,7 @@ const defaultEvery = Duration.hours(1)
 
 /**
  * Begins what is due, again and again, for as long as it runs. The plan is made anew for each look, so that a
- * configuration may change meanwhile.
+ * configuration may change meanwhile; a scope is open for as long as the look takes.
  *
  * One line in the log tells each rotation that was begun or refused, and what it had to leave alone; what fails is logged
  * too, and tried again at the next look. Any number of runners may share one storage of rotations.
@@ -64,10 +68,11 @@ const defaultEvery = Duration.hours(1)
 export const run = <R>(
   plan: Effect.Effect<Plan, { readonly message: string }, R>,
   { every = defaultEvery, onOutcome = () => Effect.void }: Options = {}
-): Effect.Effect<never, never, R> =>
+): Effect.Effect<never, never, Exclude<R, Scope.Scope>> =>
   Effect.flatMap(plan, (plan) =>
     Stream.runForEach(runDue(plan), (outcome) => Effect.andThen(tell(outcome), onOutcome(outcome)))
   ).pipe(
+    Effect.scoped,
     Effect.catch(({ message }: { readonly message: string }) =>
       logged("rotation.unread", Effect.logError(`due rotations could not be looked for: ${message}`))
     ),
@@ -98,8 +103,7 @@ const longestLook = 1000
 const grace = 5000
 
 const isBusy = (record: RotationRecord, now: number, patience: number): boolean =>
-  isUnderWay(record.status) &&
-  (record.leaseUntil > now || record.dueAt === undefined || record.dueAt <= now + patience)
+  isUnderWay(record.status) && (record.leaseUntil > now || record.dueAt === undefined || record.dueAt <= now + patience)
 
 /** What nobody is at although its time has come, and revocations that failed, are begun again at once. */
 const isToResume = ({ dueAt, leaseUntil, status, updatedAt }: RotationRecord, now: number): boolean =>
@@ -107,7 +111,10 @@ const isToResume = ({ dueAt, leaseUntil, status, updatedAt }: RotationRecord, no
 
 type Known = Rotations["Service"]
 
-const readAll = (rotations: Known, ids: SettleOptions["ids"]): Effect.Effect<ReadonlyArray<RotationRecord>, RotationError> =>
+const readAll = (
+  rotations: Known,
+  ids: SettleOptions["ids"]
+): Effect.Effect<ReadonlyArray<RotationRecord>, RotationError> =>
   ids === undefined
     ? Stream.runCollect(rotations.list({ statuses: ["running", "revocationPending"] }))
     : Effect.forEach(ids, (id) => rotations.status(id))
@@ -124,14 +131,17 @@ const watch = (
     yield* Effect.sleep(pause)
     pause = Math.min(pause * 2, longestLook)
     const next = yield* Effect.forEach(busy, ({ id }) => rotations.status(id), { concurrency: 8 })
-    const changed = next.filter(({ updatedAt }, index) => updatedAt !== busy[index]?.updatedAt)
     const now = yield* Clock.currentTimeMillis
+    // Two changes of one millisecond may show as one; how it is in the end always shows.
+    const isNews = (record: RotationRecord, index: number) =>
+      record.updatedAt !== busy[index]?.updatedAt || !isBusy(record, now, patience)
+    const news = next.filter(isNews)
     busy = next.filter((record) => isBusy(record, now, patience))
-    return changed
+    return news
   })
   return Stream.flatMap(
     Stream.takeUntil(Stream.fromEffectRepeat(Effect.suspend(() => look)), () => busy.length === 0),
-    (changed) => Stream.fromIterable(changed)
+    (news) => Stream.fromIterable(news)
   )
 }
 

@@ -210,7 +210,7 @@ describe("an inventory", () => {
         summary.sources.map(({ completeness, origin }) => `${origin.store} ${completeness._tag}`),
         ["one complete", "two complete", "down failed"]
       )
-      assert.deepStrictEqual(yield* Inventory.summarize(Stream.empty), Inventory.emptySummary)
+      assert.deepStrictEqual(yield* Inventory.summarize(Stream.empty), Inventory.summaryOf([]))
     })
   )
 })

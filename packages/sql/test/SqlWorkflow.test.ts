@@ -106,16 +106,18 @@ const inProcess = ({ database }: Dialect) => {
         makeWork((...words) => Effect.sync(() => void said.push(`${name} ${words.join(" ")}`)))
       const options = { url, pollInterval: Duration.millis(50) }
       const runner = yield* Layer.build(steps("runner").pipe(Layer.provideMerge(SqlWorkflow.layer(options))))
-      const client = yield* Layer.build(steps("client").pipe(Layer.provideMerge(SqlWorkflow.layerClient(options))))
+      const other = yield* Layer.build(steps("client").pipe(Layer.provideMerge(SqlWorkflow.layerClient(options))))
       assert.isDefined(runner)
       const results = yield* Effect.forEach(["a", "b", "c"], (id) => work.execute({ id }), {
         concurrency: "unbounded"
-      }).pipe(Effect.provide(client))
+      }).pipe(Effect.provide(other))
       assert.deepStrictEqual(results, ["begun a", "begun b", "begun c"])
       assert.deepStrictEqual(
         said.toSorted(),
         ["a", "b", "c"].flatMap((id) => [`runner begin ${id}`, `runner end ${id}`]).toSorted()
       )
+      const sql = yield* client(url)
+      assert.lengthOf(yield* sql`SELECT address FROM keyfold_workflow_runners`, 1)
     }).pipe(Effect.scoped)
   )
 

@@ -4,6 +4,7 @@ import type { BackendName } from "./backend.ts"
 import { drawsOf } from "./draws.ts"
 import { isEmulated } from "./emulated.ts"
 import { guardNames, type GuardName } from "./guards.ts"
+import { together, type Job } from "./jobs.ts"
 import { clientNames, runNaive, type Naive } from "./naive.ts"
 import type { Shape } from "./plan.ts"
 import type { Postgres } from "./postgres.ts"
@@ -110,25 +111,8 @@ const describe = ({ audit, milliseconds, tally, truth }: Outcome): string => {
   return `${truth.live} live keys, ${kills} kills, ${damage}${late}${chain}, ${(milliseconds / 1000).toFixed(1)} s`
 }
 
-/** Runs jobs a few at a time, in order of their start. */
-const together = async <A>(jobs: number, work: ReadonlyArray<() => Promise<A>>): Promise<ReadonlyArray<A>> => {
-  const results: Array<A> = []
-  let next = 0
-  const one = async (): Promise<void> => {
-    const at = next++
-    const job = work[at]
-    if (job === undefined) return
-    results[at] = await job()
-    await one()
-  }
-  await Promise.all(Array.from({ length: jobs }, one))
-  return results
-}
-
 const sizes = (operations: number, round: number): ReadonlyArray<number> =>
   Array.from({ length: Math.ceil(operations / round) }, (_, index) => Math.min(round, operations - index * round))
-
-type Job<A> = () => Promise<A>
 
 interface Played {
   readonly backend: BackendName

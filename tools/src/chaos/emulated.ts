@@ -1,7 +1,7 @@
 /** Emulated backends on sockets, on scaled time, with faults that depend on the operation and the attempt alone. */
 import { read } from "@keyfold/core/Label"
 import * as Arthur from "@keyfold/emulators/Arthur"
-import type { ArrivedRequest, Emulator, FaultSource, StoredKey } from "@keyfold/emulators/Emulator"
+import type { ArrivedRequest, Emulator, FaultSource, Lag, StoredKey } from "@keyfold/emulators/Emulator"
 import * as Faults from "@keyfold/emulators/Faults"
 import * as Occam from "@keyfold/emulators/Occam"
 import * as WhyLabs from "@keyfold/emulators/WhyLabs"
@@ -15,14 +15,20 @@ import { realNow, toScaled } from "./scale.ts"
 import type { Server, ServerOptions } from "./server.ts"
 import { count } from "./tally.ts"
 
-type EmulatedName = keyof typeof emulated
+/** Names a backend that is emulated. */
+export type EmulatedName = keyof typeof emulated
 
-type Emulation = Pick<Emulator<never, StoredKey>, "fetch" | "clock" | "setFaults" | "keys" | "owns">
+/** What is used of an emulator. */
+export type Emulation = Pick<Emulator<never, StoredKey>, "fetch" | "clock" | "setFaults" | "keys" | "owns">
 
 /** An emulator that sets no limit to the number of keys and remembers no requests. */
-const emulate = (backend: EmulatedName, clock: () => number): readonly [emulator: Emulation, credential: string] => {
+export const emulate = (
+  backend: EmulatedName,
+  clock: () => number,
+  lag: Partial<Lag> = {}
+): readonly [emulator: Emulation, credential: string] => {
   const { visibility } = emulated[backend]
-  const shared = { clock, log: 0, lag: { visibility, revocation: visibility } }
+  const shared = { clock, log: 0, lag: { visibility, revocation: visibility, ...lag } }
   if (backend === "arthur") {
     const value = Arthur.makeCredential()
     return [Arthur.make({ ...shared, credentials: [{ kind: "master", value }], maxApiKeys: 1_000_000 }), value]
@@ -101,7 +107,8 @@ const sourceOf = (backend: EmulatedName, options: ServerOptions, ledger: Ledger)
 
 const operationIn = (label: string): string => /^op-\d+/.exec(label)?.[0] ?? ""
 
-const reset = () =>
+/** What `fetch` fails with where the connection breaks. */
+export const reset = (): TypeError =>
   new TypeError("fetch failed", { cause: Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }) })
 
 /** The emulator's fetch, told which create comes, and telling the parent of those it waits for. */

@@ -9,8 +9,8 @@ import { registerHooks } from "node:module"
 /** Names a guard that can be taken away. */
 export type GuardName = "nonce" | "settle" | "lease" | "journal"
 
-/** One change of one source. */
-interface Change {
+/** One change of one source; `file` is below `packages`. */
+export interface Change {
   readonly file: string
   readonly from: string
   readonly to: string
@@ -75,12 +75,11 @@ export const change = (source: string, changes: ReadonlyArray<Change>): string =
   changes.reduce((text, { file, from, to }) => {
     const parts = text.split(from)
     if (parts.length === 2) return parts.join(to)
-    throw new Error(`${file} has ${parts.length - 1} places that read "${from}"; tools/src/chaos/guards.ts expects one`)
+    throw new Error(`${file} has ${parts.length - 1} places that read "${from}"; the guard's change expects one`)
   }, source)
 
-/** Makes every import of this process see the sources without a guard. */
-export const removeGuard = (name: GuardName): void => {
-  const { changes } = guards[name]
+/** Makes every import of this process see changed sources. */
+export const changeSources = (changes: ReadonlyArray<Change>): void => {
   registerHooks({
     load: (url, context, next) => {
       const loaded = next(url, context)
@@ -91,3 +90,6 @@ export const removeGuard = (name: GuardName): void => {
     }
   })
 }
+
+/** Makes every import of this process see the sources without a guard. */
+export const removeGuard = (name: GuardName): void => changeSources(guards[name].changes)

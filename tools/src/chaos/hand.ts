@@ -5,8 +5,8 @@ import type { GuardName } from "./guards.ts"
 import type { FromWorker, Setup, ToWorker } from "./message.ts"
 
 /** A running worker. `ended` resolves when its process is gone, with whether that was by its own exit. */
-export interface Hand {
-  readonly tell: (message: ToWorker) => void
+export interface Hand<In extends object = ToWorker> {
+  readonly tell: (message: In) => void
   readonly kill: () => Promise<boolean>
   readonly stop: () => void
   readonly resume: () => void
@@ -20,6 +20,13 @@ export interface Workshop {
   readonly without: GuardName | undefined
 }
 
+/** Which program a worker runs. */
+export interface Program {
+  readonly script: string
+  readonly args: ReadonlyArray<string>
+  readonly cache: string
+}
+
 const running = new Set<ChildProcess>()
 
 // A process that is stopped would outlive its parent.
@@ -27,14 +34,14 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL")
 })
 
-/** Starts a worker and gives it once its store is open. */
-export const hire = (
-  { cache, without }: Workshop,
-  setup: Setup,
-  listen: (message: FromWorker, hand: Hand) => void
-): Promise<Hand> =>
+/** Starts a worker, tells it `setup`, and gives it once it has reported that it is ready. */
+export const start = <In extends object, Out extends { readonly kind: string }>(
+  { args, cache, script }: Program,
+  setup: In,
+  listen: (message: Out, hand: Hand<In>) => void
+): Promise<Hand<In>> =>
   new Promise((resolve, reject) => {
-    const child = fork(join(import.meta.dirname, "worker.ts"), without === undefined ? [] : [without], {
+    const child = fork(script, args, {
       execArgv: ["--conditions=@keyfold/source"],
       env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: "" },
       stdio: ["ignore", "inherit", "inherit", "ipc"]
@@ -46,7 +53,7 @@ export const hire = (
         done(signal === null)
       })
     })
-    const hand: Hand = {
+    const hand: Hand<In> = {
       // One that is gone hears nothing, and its work is done by the next.
       tell: (message) => void (child.connected && child.send(message, () => {})),
       kill: () => {
@@ -57,11 +64,23 @@ export const hire = (
       resume: () => void child.kill("SIGCONT"),
       ended
     }
-    child.on("message", (message: FromWorker) => {
+    child.on("message", (message: Out) => {
       if (message.kind === "ready") resolve(hand)
       else listen(message, hand)
     })
     child.once("error", reject)
-    void ended.then(() => reject(new Error("a worker ended before its store was open")))
-    hand.tell({ kind: "setup", setup })
+    void ended.then(() => reject(new Error("a worker ended before it was ready")))
+    hand.tell(setup)
   })
+
+/** Starts a worker of the fault campaign and gives it once its store is open. */
+export const hire = (
+  { cache, without }: Workshop,
+  setup: Setup,
+  listen: (message: FromWorker, hand: Hand) => void
+): Promise<Hand> =>
+  start<ToWorker, FromWorker>(
+    { script: join(import.meta.dirname, "worker.ts"), args: without === undefined ? [] : [without], cache },
+    { kind: "setup", setup },
+    listen
+  )

@@ -1,46 +1,20 @@
 /** `npm run chaos`: runs the fault campaign, prints its tables, and fails where anything was left that must not be. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { availableParallelism, cpus, tmpdir } from "node:os"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { problemsOf, runCampaign, type Findings } from "./campaign.ts"
 import { startPostgres, type Postgres } from "./postgres.ts"
-import { report, type Circumstances } from "./report.ts"
+import { report } from "./report.ts"
 import { realNow } from "./scale.ts"
 import { readSettings, usage, type Settings } from "./settings.ts"
+import { circumstancesOf, writePage } from "./tables.ts"
 
 const page = join(import.meta.dirname, "../../../docs/faults.md")
-
-const markers = ["<!-- results begin -->", "<!-- results end -->"] as const
 
 /** What dies here are processes, not disks; on scaled time a disk's pace would be the slowest part. */
 const memory = "/dev/shm"
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
-
-const circumstancesOf = (settings: Settings, postgres: Postgres | undefined): Circumstances => ({
-  command: `npm run chaos -- ${process.argv
-    .slice(2)
-    .filter((argument) => argument !== "--write")
-    .join(" ")}`.trim(),
-  factor: settings.factor,
-  seed: settings.seed,
-  machine: `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"})`,
-  versions: [
-    `Node ${process.versions.node}`,
-    `SQLite ${process.versions["sqlite"] ?? ""}`,
-    postgres?.version ?? "no PostgreSQL"
-  ].join(", "),
-  date: new Date().toISOString().slice(0, 10)
-})
-
-const write = (lines: ReadonlyArray<string>): void => {
-  const [begin, end] = markers
-  const text = readFileSync(page, "utf8")
-  const from = text.indexOf(begin)
-  const to = text.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`docs/faults.md lacks ${begin} or ${end}`)
-  writeFileSync(page, `${text.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${text.slice(to)}`)
-}
 
 const run = async (settings: Settings, postgres: Postgres | undefined, folder: string): Promise<Findings> => {
   const { isQuick, isWhole, minutes, operations, ...rest } = settings
@@ -67,9 +41,9 @@ const main = async (): Promise<number> => {
   if (postgres === undefined) say("without PostgreSQL")
   try {
     const findings = await run(settings, postgres, folder)
-    const lines = report(circumstancesOf(settings, postgres), findings)
+    const lines = report(circumstancesOf("chaos", settings, postgres), findings)
     console.log(lines.join("\n"))
-    if (settings.writes) write(lines)
+    if (settings.writes) writePage(page, "results", lines)
     const problems = problemsOf(findings)
     for (const problem of problems) console.log(`DAMAGE: ${problem}`)
     return problems.length === 0 ? 0 : 1

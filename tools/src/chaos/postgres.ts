@@ -48,7 +48,7 @@ const freePort = () =>
 
 // The end of its input stops the server, so that it also ends with a parent that was killed.
 const script = `
-  "$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 \\
+  "$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=600 \\
     -c fsync=off -c log_min_messages=log -c log_min_error_statement=panic -c lc_messages=C </dev/null &
   cat >/dev/null
   kill -QUIT $!

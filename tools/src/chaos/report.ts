@@ -3,17 +3,9 @@ import { latest } from "./backend.ts"
 import type { Findings } from "./campaign.ts"
 import { guards } from "./guards.ts"
 import type { Sum } from "./sum.ts"
+import { section, table, type Circumstances, type Row } from "./tables.ts"
 import { total } from "./tally.ts"
 import type { Damage } from "./truth.ts"
-
-type Row = ReadonlyArray<string>
-
-const table = (head: Row, rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
-  const all = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  const line = (row: Row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
-  return [line(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line)]
-}
 
 const damageOf = ({ duplicates, ghosts, orphans }: Damage): Row => [duplicates, orphans, ghosts].map(String)
 
@@ -101,23 +93,6 @@ const naiveTable = ({ naive }: Findings) =>
       String(orphans)
     ])
   )
-
-const section = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> => [
-  "",
-  `### ${title}`,
-  "",
-  ...lines
-]
-
-/** How a campaign was run. */
-export interface Circumstances {
-  readonly command: string
-  readonly factor: number
-  readonly seed: number
-  readonly machine: string
-  readonly versions: string
-  readonly date: string
-}
 
 const preamble = (circumstances: Circumstances, findings: Findings): ReadonlyArray<string> => [
   `Command: \`${circumstances.command}\`. Seed ${circumstances.seed}. Every time is divided by ${circumstances.factor}.`,

@@ -1,53 +1,20 @@
 /** A worker's store: a driver and a journal from the packages, on scaled time, with traps around them. */
-import * as Arthur from "@keyfold/arthur/Arthur"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
-import type { Driver } from "@keyfold/core/Driver"
 import { Journal } from "@keyfold/core/Journal"
 import * as KeyStore from "@keyfold/core/KeyStore"
-import * as Occam from "@keyfold/occam/Occam"
-import * as Sql from "@keyfold/sql/Sql"
 import * as SqlJournal from "@keyfold/sql/SqlJournal"
-import * as WhyLabs from "@keyfold/whylabs/WhyLabs"
-import { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { isDatabase, organization, owner } from "./backend.ts"
+import { isDatabase } from "./backend.ts"
+import { defaultsOf, driverOf, onMachineTime } from "./drivers.ts"
 import { losing } from "./losses.ts"
 import type { FromWorker, Setup } from "./message.ts"
-import { clockOf } from "./scale.ts"
 import { scaled } from "./scaledJournal.ts"
 import type { Traps } from "./traps.ts"
 
 /** What all stores of the campaign are called in their journals. */
 export const storeName = "chaos"
-
-const driverOf = (setup: Setup): Effect.Effect<Driver, ConfigurationError, Scope.Scope> => {
-  const { backend, url: baseUrl } = setup
-  const apiKey = Redacted.make(setup.credential)
-  switch (backend) {
-    case "whylabs-v0":
-      return WhyLabs.make({ baseUrl, apiKey, organization })
-    case "whylabs-v1":
-      return WhyLabs.make({ baseUrl, apiKey, dialect: "v1" })
-    case "arthur":
-      return Arthur.make({ baseUrl, apiKey })
-    case "occam":
-      return Occam.make({ baseUrl, apiKey })
-    case "sqlite":
-    case "postgres":
-      return Sql.make({ url: baseUrl, pepper: apiKey })
-  }
-}
-
-const defaultsOf = ({ backend }: Setup): KeyStore.StoreOptions["defaults"] => {
-  if (backend === "whylabs-v0") return { owner, scopes: [":write_data"] }
-  return backend === "whylabs-v1" ? { scopes: [":write_data"] } : {}
-}
-
-/** Connections to a database are opened on the machine's clock: how long that takes does not scale. */
-const onMachineTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.provideService(effect, Clock, clockOf({ origin: 0, factor: 1 }, 0))
 
 /** A worker's store and its journal, unwrapped, for the audit. */
 export interface Workshop {
@@ -79,7 +46,7 @@ export const open = Effect.fnUntraced(function* (
       : yield* onMachineTime(SqlJournal.make({ url: database.url, secret: Redacted.make(database.secret) }))
   const keys = yield* KeyStore.make(traps.aroundDriver(wire), {
     store: storeName,
-    defaults: defaultsOf(setup) ?? {},
+    defaults: defaultsOf(setup),
     labelSecret: Redacted.make(labelSecret)
   }).pipe(
     Effect.provideService(Journal, journal === undefined ? undefined : traps.aroundJournal(scaled(journal, scale)))

@@ -1,7 +1,9 @@
 /**
  * `npm run bench:inventory`: reads every key of many stores and of one large store, by the inventory and by a hand-written
- * loop of `fetch` calls with the same concurrency; and, for comparison, by a loop that also judges each key. Each measurement is a process of its own, and the backends are another;
- * the ways alternate, and medians are compared. Fails where a bound is missed.
+ * loop of `fetch` calls with the same concurrency; and, for comparison, by a loop that also judges each key.
+ *
+ * Each measurement is a process of its own, and the backends are another; the ways alternate, and medians are compared.
+ * `--node-option` starts every process with an option of Node's. Fails where a bound is missed.
  */
 import { fork, type ChildProcess } from "node:child_process"
 import { availableParallelism, cpus } from "node:os"
@@ -18,12 +20,13 @@ const { values } = parseArgs({
     stores: { type: "string", default: "1000" },
     keys: { type: "string", default: "1000" },
     shared: { type: "string", default: "250000" },
+    "node-option": { type: "string", multiple: true, default: [] },
     case: { type: "string", multiple: true, default: ["many", "shared"] }
   }
 })
 
 /** As this process runs: what was built or, with `--conditions=@keyfold/source`, the sources. */
-const { execArgv } = process
+const execArgv = [...process.execArgv, ...values["node-option"]]
 
 const start = (file: string, args: ReadonlyArray<string>): ChildProcess =>
   fork(join(import.meta.dirname, file), args, { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] })

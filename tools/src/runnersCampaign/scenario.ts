@@ -29,7 +29,7 @@ export interface Findings {
   readonly scenario: Scenario
   readonly seconds: number
   readonly perRunner: ReadonlyArray<number>
-  /** The seconds from the kill until the last rotation that was being worked on then was done. */
+  /** The seconds from the kill until somebody had gone on with the last rotation that was being worked on then. */
   readonly takenOver: number | undefined
   readonly workedOnAtKill: number
   readonly counts: Readonly<Record<RotationRecord["status"], number>>
@@ -107,9 +107,10 @@ const watch = Effect.fnUntraced(function* (scenario: Scenario, folder: string, c
         records.filter((record) => !isOver(record) && record.leaseUntil > now).map(({ id }): string => id)
       )
     }
-    if (killedAt !== undefined && takenOver === undefined && over.length > 0) {
-      const done = over.filter(({ id }) => atKill.has(id)).length
-      if (done === atKill.size) takenOver = (Date.now() - killedAt) / 1000
+    if (killedAt !== undefined && takenOver === undefined) {
+      const since = killedAt
+      const changed = records.filter(({ id, updatedAt }) => atKill.has(id) && updatedAt > since)
+      if (changed.length === atKill.size) takenOver = (Date.now() - since) / 1000
     }
     if (over.length === scenario.rotations || Date.now() > deadline) return { records, takenOver, atKill: atKill.size }
     yield* Effect.sleep("500 millis")

@@ -20,13 +20,13 @@ const spelledOut = SchemaTransformation.transform({
 })
 
 /** A length of time that is finite and not negative. */
-export const Time = Schema.String.annotate({ expected: length }).pipe(
-  Schema.decodeTo(Schema.DurationFromString, spelledOut)
-).check(
-  Schema.makeFilter((time: Duration.Duration) => Duration.isFinite(time) && !Duration.isNegative(time), {
-    expected: length
-  })
-)
+export const Time = Schema.String.annotate({ expected: length })
+  .pipe(Schema.decodeTo(Schema.DurationFromString, spelledOut))
+  .check(
+    Schema.makeFilter((time: Duration.Duration) => Duration.isFinite(time) && !Duration.isNegative(time), {
+      expected: length
+    })
+  )
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1, { expected: "a whole number of 1 or more" }))
 

@@ -53,9 +53,7 @@ export const Members = Schema.Struct({
   budget: Schema.optionalKey(
     Budget.annotateKey({ description: "How many requests this store's credential may send, for all that use it." })
   ),
-  rotation: Schema.optionalKey(
-    Rotation.annotateKey({ description: "When keys of this store are rotated, and how." })
-  ),
+  rotation: Schema.optionalKey(Rotation.annotateKey({ description: "When keys of this store are rotated, and how." })),
   shared: Schema.optionalKey(
     Schema.Boolean.annotateKey({
       description: "Whether tenants are told apart even while there is one, so that a second can join later."

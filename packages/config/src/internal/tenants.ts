@@ -37,7 +37,9 @@ export const Members = Schema.Struct({
     .annotateKey({ description: "The store that serves this tenant." }),
   ...ofStores.fields,
   rotation: Schema.optionalKey(
-    Rotation.annotateKey({ description: "When this tenant's keys are rotated, and how; as the store says when omitted." })
+    Rotation.annotateKey({
+      description: "When this tenant's keys are rotated, and how; as the store says when omitted."
+    })
   )
 })
 
@@ -258,7 +260,15 @@ const judgeName = ({ candidates, names }: Around, name: string, asked: string): 
     shape:
       candidate === undefined || shape === undefined
         ? undefined
-        : { store: { ...candidate, shape }, written: {}, overrides: {}, retry: {}, budget: undefined, schedules: [], own: undefined }
+        : {
+            store: { ...candidate, shape },
+            written: {},
+            overrides: {},
+            retry: {},
+            budget: undefined,
+            schedules: [],
+            own: undefined
+          }
   }
 }
 

@@ -70,7 +70,7 @@ export const parseWhole = (text: string, path: ReadonlyArray<string>): Items => 
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       return undocumented(undefined, path.slice(0, index))
     }
-    value = Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+    value = Reflect.get(value, name)
     if (value === undefined) return undocumented(undefined, path.slice(0, index + 1))
   }
   return Array.isArray(value) ? value : undocumented(undefined, path)

@@ -2,6 +2,7 @@
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { JournalError } from "@keyfold/core/Journal"
 import type { KeyStoreError, NotDelivered, Reason } from "@keyfold/core/KeyStoreError"
+import type { Reason as RotationReason, RotationError } from "@keyfold/lifecycle/Rotation"
 import type { SelectorError } from "@keyfold/lifecycle/Selector"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
@@ -27,7 +28,7 @@ export const usage = (problem: string, fix?: string): CommandError =>
   new CommandError({ exitCode: ExitCode.usage, problem, ...(fix === undefined ? {} : { fix }) })
 
 /** Everything a command may fail with. */
-export type Failure = CommandError | ConfigurationError | JournalError | KeyStoreError | SelectorError
+export type Failure = CommandError | ConfigurationError | JournalError | KeyStoreError | RotationError | SelectorError
 
 /** A failure in the words of the command line. */
 export interface Report {
@@ -167,9 +168,43 @@ const fromKeyStore = (error: KeyStoreError): Report => {
   }
 }
 
+const rotationExitCode = ({ _tag }: RotationReason): ExitCode.ExitCode => {
+  switch (_tag) {
+    case "InvalidRequest":
+    case "Unconfigured":
+    case "StrandsKeys":
+      return ExitCode.usage
+    case "NotFound":
+      return ExitCode.notFound
+    case "Unsupported":
+      return ExitCode.unsupported
+    case "NeedsAttention":
+      return ExitCode.attention
+    default:
+      return ExitCode.failed
+  }
+}
+
+const rotationAdvice = (reason: RotationReason, id: string | undefined): string | undefined => {
+  if (reason._tag === "StrandsKeys") return "Revoke those keys first, or rotate it all the same with --force."
+  if (reason._tag === "NeedsAttention" && id !== undefined) {
+    return `Look at it with keyfold rotations ${id}, and decide with keyfold rotations resolve ${id}.`
+  }
+  return reason._tag === "NotFound" && id !== undefined ? "See them all with: keyfold rotations" : undefined
+}
+
+const fromRotation = ({ reason, rotationId }: RotationError): Report => ({
+  exitCode: rotationExitCode(reason),
+  kind: reason._tag,
+  problem: sentence(`${rotationId === undefined ? "rotations" : `rotation ${rotationId}`}: ${reason.message}`),
+  fix: rotationAdvice(reason, rotationId),
+  details: { rotation: rotationId }
+})
+
 /** Puts a failure into the words of the command line. */
 export const report = (error: Failure): Report => {
   if (error._tag === "KeyStoreError") return fromKeyStore(error)
+  if (error._tag === "RotationError") return fromRotation(error)
   if (error._tag === "CommandError") {
     const kind = error.exitCode === ExitCode.usage ? "Usage" : "Failed"
     return { exitCode: error.exitCode, kind, problem: sentence(error.problem), fix: error.fix, details: {} }

@@ -5,11 +5,19 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Time } from "../policies.ts"
 
+const isCommand = (words: ReadonlyArray<string>): words is readonly [string, ...ReadonlyArray<string>] =>
+  words[0] !== undefined && words[0] !== ""
+
+const howToWrite = "a list of a program and its arguments"
+
+/** A program and its arguments; no shell reads it. */
+export const Command = Schema.Array(Schema.String)
+  .annotate({ expected: howToWrite })
+  .pipe(Schema.refine(isCommand, { expected: howToWrite }))
+
 /** A program, and how long it may take. */
 export const Check = Schema.Struct({
-  command: Schema.NonEmptyArray(Schema.String)
-    .annotate({ expected: "a list of a program and its arguments" })
-    .annotateKey({ description: "A program and its arguments; exit code 0 means that the key works." }),
+  command: Command.annotateKey({ description: "A program and its arguments; exit code 0 means that the key works." }),
   within: Schema.optionalKey(Time.annotateKey({ description: "How long it may take; 10 seconds when omitted." }))
 })
 
@@ -37,9 +45,7 @@ export const probeOf = ({ command, within }: Check, { env, folder }: Surrounding
     Program.ask(command, { folder, env: { ...env, KEYFOLD_KEY: key.id }, input: secret, within }).pipe(
       Effect.mapError(told),
       Effect.flatMap((code) =>
-        code === works || code === refused
-          ? Effect.succeed(code === works)
-          : Effect.fail(noAnswer(command[0], code))
+        code === works || code === refused ? Effect.succeed(code === works) : Effect.fail(noAnswer(command[0], code))
       )
     )
 })

@@ -48,10 +48,14 @@ const objection = ({ every, overlap, where }: typeof Fields.Type) => {
 /** One schedule. */
 export const Schedule = Fields.check(Schema.makeFilter(objection))
 
+const howToWrite = "a mapping with every, overlap and sink, or a list of such mappings"
+
+const Several = Schema.Array(Schedule).check(
+  Schema.makeFilter((schedules) => schedules.length > 0, { expected: howToWrite })
+)
+
 /** What a store or a tenant says about the rotation of its keys: one schedule or several, the first that fits counts. */
-export const Rotation = Schema.Union([Schedule, Schema.NonEmptyArray(Schedule)]).annotate({
-  expected: "a mapping with every, overlap and sink, or a list of such mappings"
-})
+export const Rotation = Schema.Union([Schedule, Several]).annotate({ expected: howToWrite })
 
 /** The type of what is said. */
 export type Rotation = typeof Rotation.Type

@@ -8,7 +8,15 @@ import * as Schema from "effect/Schema"
 import type { RotationsDefinition, SinkDefinition } from "../../Configuration.ts"
 import type { Mistake, Path } from "../document.ts"
 import { Time } from "../policies.ts"
-import { completeWith, decode, failuresOf, readReferences, unveil, type Checked, type Obtaining } from "../references.ts"
+import {
+  completeWith,
+  decode,
+  failuresOf,
+  readReferences,
+  unveil,
+  type Checked,
+  type Obtaining
+} from "../references.ts"
 import { slotsOf } from "../secrets.ts"
 import { didYouMean } from "../spelling.ts"
 import { Check, holderCheckOf, probeOf, type Surroundings } from "./checks.ts"
@@ -38,12 +46,7 @@ export const Database = Schema.Struct({
   )
 })
 
-/** A name that may be followed by the name of a key. */
-const Name = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, {
-    expected: "a name of letters, digits and . _ -, beginning with a letter or digit"
-  })
-)
+const Name = Schema.String
 
 /** All members. */
 export const Members = Schema.Struct({
@@ -72,6 +75,26 @@ const Groups = Schema.Struct({
 
 const isMapping = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Names what is there, of each kind, however sound it is. */
+export const namesIn = (written: object | undefined, group: (typeof groups)[number]): ReadonlyArray<string> => {
+  const named: unknown = written === undefined ? undefined : Reflect.get(written, group)
+  return isMapping(named) ? Object.keys(named) : []
+}
+
+/** A colon may follow, and the name of a key. */
+const isName = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)
+
+const misnamed = (written: object): ReadonlyArray<Mistake> =>
+  groups.flatMap((group) =>
+    namesIn(written, group)
+      .filter((name) => !isName(name))
+      .map((name) => ({
+        path: [...base, group, name],
+        at: "name",
+        problem: "expected a name of letters, digits and . _ -, beginning with a letter or digit."
+      }))
+  )
 
 const only = (written: object, isWanted: (name: string) => boolean): object =>
   Object.fromEntries(Object.entries(written).filter(([name]) => isWanted(name)))
@@ -141,9 +164,11 @@ const defineSink = Effect.fnUntraced(function* (
 
 type Plain = Omit<typeof Database.Type, "password">
 
-const databaseOf = (
-  { password, url = "", ...rest }: typeof Database.Type
-): Effect.Success<RotationsDefinition["database"]> => ({
+const databaseOf = ({
+  password,
+  url = "",
+  ...rest
+}: typeof Database.Type): Effect.Success<RotationsDefinition["database"]> => ({
   ...(rest satisfies Plain),
   url,
   ...(password === undefined ? {} : { password })
@@ -196,7 +221,8 @@ const noJournal: Mistake = {
 const noUrl: Mistake = {
   path: base,
   at: "name",
-  problem: "the journal is in no database that rotations can be kept in. Write a url: sqlite: and a path, or postgres://user@host/database."
+  problem:
+    "the journal is in no database that rotations can be kept in. Write a url: sqlite: and a path, or postgres://user@host/database."
 }
 
 /** Judges the member and prepares it. What is wrong with the journal itself is told there. */
@@ -209,12 +235,14 @@ export const define = Effect.fnUntraced(function* (
   const around = { folder: obtaining.folder, env }
   const grouped = yield* decode(Groups, only(written, isGroup), base, [])
   const sinks = yield* Effect.forEach(
-    Object.entries(Reflect.get(written, "sinks") ?? {}).filter((entry): entry is [string, object] => isMapping(entry[1])),
+    Object.entries(Reflect.get(written, "sinks") ?? {}).filter((entry): entry is [string, object] =>
+      isMapping(entry[1])
+    ),
     ([name, sink]) => defineSink(obtaining, name, sink, env)
   )
   const database = yield* defineDatabase(obtaining, written, journal?.written ?? {})
   const lacking = journal === undefined ? [noJournal] : journal.isSql || Object.hasOwn(written, "url") ? [] : [noUrl]
-  const wrong = [...lacking, ...failuresOf([grouped, ...sinks, database])]
+  const wrong = [...lacking, ...misnamed(written), ...failuresOf([grouped, ...sinks, database])]
   if (wrong.length > 0 || Result.isFailure(grouped) || Result.isFailure(database)) return Result.fail(wrong)
   const definitions = sinks.flatMap((sink) => (Result.isSuccess(sink) ? [sink.success] : []))
   return Result.succeed({
@@ -224,9 +252,3 @@ export const define = Effect.fnUntraced(function* (
     holderChecks: byName(grouped.success.holderChecks, (check) => holderCheckOf(check, around))
   })
 })
-
-/** Names what is there, of each kind, however sound it is. */
-export const namesIn = (written: object | undefined, group: (typeof groups)[number]): ReadonlyArray<string> => {
-  const named: unknown = written === undefined ? undefined : Reflect.get(written, group)
-  return isMapping(named) ? Object.keys(named) : []
-}

@@ -7,14 +7,11 @@ import * as SecretSink from "@keyfold/node/SecretSink"
 import * as VaultSink from "@keyfold/node/VaultSink"
 import * as Schema from "effect/Schema"
 import { Time } from "../policies.ts"
+import { Command } from "./checks.ts"
 
 const Text = Schema.NonEmptyString
 const describedAs = (description: string) => Text.annotateKey({ description })
 const optional = (description: string) => Schema.optionalKey(describedAs(description))
-
-const Command = Schema.NonEmptyArray(Schema.String)
-  .annotate({ expected: "a list of a program and its arguments" })
-  .check(Schema.makeFilter(([program]) => program !== "", { expected: "a list of a program and its arguments" }))
 
 const variable = describedAs("The variable, which is replaced.")
 
@@ -63,14 +60,7 @@ export const kinds = {
 export type Kind = keyof typeof kinds
 
 /** Any sink as the file states it. */
-export const AnySink = Schema.Union([
-  FileSink,
-  EnvironmentFileSink,
-  CiFileSink,
-  ManifestSink,
-  VaultKvSink,
-  CommandSink
-])
+export const AnySink = Schema.Union([FileSink, EnvironmentFileSink, CiFileSink, ManifestSink, VaultKvSink, CommandSink])
 
 /** The type of that. */
 export type AnySink = typeof AnySink.Type

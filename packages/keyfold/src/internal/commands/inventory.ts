@@ -65,7 +65,7 @@ const write = Effect.fnUntraced(function* (
   asked: Asked,
   progress: progressBar.Progress
 ): Effect.fn.Return<Inventory.Summary, OutputClosed, Shell> {
-  let summary = Inventory.emptySummary
+  const ends: Array<Inventory.StoreDone> = []
   let seen = 0
   yield* progress.update(0, 0)
   yield* format.begin
@@ -73,19 +73,24 @@ const write = Effect.fnUntraced(function* (
     events,
     Effect.fnUntraced(function* (batch) {
       const keys: Array<Inventory.KeyEvent> = []
+      const ended: Array<Inventory.StoreDone> = []
       for (const event of batch) {
-        summary = Inventory.add(summary, event)
-        if (event._tag === "StoreDone") continue
+        if (event._tag === "StoreDone") {
+          ended.push(event)
+          continue
+        }
         seen++
         const shown = narrowed(event, asked)
         if (shown !== undefined) keys.push(shown)
       }
       if (keys.length > 0) yield* format.keys(keys)
-      for (const event of batch) if (event._tag === "StoreDone") yield* format.source(event)
-      yield* progress.update(seen, summary.sources.length)
+      for (const end of ended) yield* format.source(end)
+      ends.push(...ended)
+      yield* progress.update(seen, ends.length)
     })
   )
   yield* progress.clear
+  const summary = Inventory.summaryOf(ends)
   yield* format.end(summary)
   return summary
 })

@@ -49,7 +49,12 @@ const schedulesFor = ({ schedules }: Plan, store: string, tenant: string | undef
   return own.length > 0 ? own : ofStore.filter((schedule) => schedule.tenant === undefined)
 }
 
-const scheduleOf = (plan: Plan, { backend, capabilities, store }: Source, { key, tenant }: OwnedKey, now: DateTime.Utc) =>
+const scheduleOf = (
+  plan: Plan,
+  { backend, capabilities, store }: Source,
+  { key, tenant }: OwnedKey,
+  now: DateTime.Utc
+) =>
   schedulesFor(plan, store, tenant).find(({ where }) => {
     const subject = { key, store, backend, ...(tenant === undefined ? {} : { tenant }), capabilities }
     return where === undefined || matches(where, subject, now)
@@ -77,7 +82,13 @@ const ageUnknown = (meant: Meant): Left => ({
   problem: "the backend does not say when it was made"
 })
 
-const take = Effect.fnUntraced(function* (plan: Plan, source: Source, owned: OwnedKey, draft: Draft, now: DateTime.Utc) {
+const take = Effect.fnUntraced(function* (
+  plan: Plan,
+  source: Source,
+  owned: OwnedKey,
+  draft: Draft,
+  now: DateTime.Utc
+) {
   const schedule = isRotatable(owned) ? scheduleOf(plan, source, owned, now) : undefined
   if (schedule === undefined) return
   const { key, tenant } = owned
