@@ -12,4 +12,6 @@ await Effect.gen(function* () {
   yield* Layer.build(layerOf({ url, folder, name, takeOverAfter: Number(takeOverAfter) }, "runner"))
   yield* Effect.sync(() => writeSync(1, "ready\n"))
   yield* ended
+  // A server that is gone must not keep a runner that nobody waits for.
+  yield* Effect.sync(() => void setTimeout(() => process.exit(1), 60_000).unref())
 }).pipe(Effect.scoped, Effect.runPromise)

@@ -1,0 +1,281 @@
+/** One round: a fresh backend, rotations that each stop somewhere else, the end of their processes, and the judgement. */
+import * as KeyStore from "@keyfold/core/KeyStore"
+import { deliverTo } from "@keyfold/core/Sink"
+import { Clock } from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { randomBytes } from "node:crypto"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { isDatabase, type BackendName } from "../chaos/backend.ts"
+import { defaultsOf, driverOf } from "../chaos/drivers.ts"
+import { drawsOf } from "../chaos/draws.ts"
+import { isEmulated } from "../chaos/emulated.ts"
+import type { Hand, Program } from "../chaos/hand.ts"
+import type { Postgres } from "../chaos/postgres.ts"
+import { clockOf, pause, pauseScaled, realNow, type Scale } from "../chaos/scale.ts"
+import { hire, leave, makeCrew, sprung, standsIn, untilRest, type Crew, type Fate } from "./crew.ts"
+import { databaseHouse } from "./databaseHouse.ts"
+import { emulatedHouse } from "./emulatedHouse.ts"
+import type { GuardName } from "./guards.ts"
+import { oldSecretFile, secretIn, sinkOf } from "./holders.ts"
+import type { House, HouseOptions, Watch } from "./house.ts"
+import { judge, type Damage, type Judgement } from "./judge.ts"
+import type { Place, Run, Setup, ToWorker } from "./message.ts"
+import { coursesOf, passageOf, type Course } from "./points.ts"
+import { probe, type Findings, type Prober } from "./prober.ts"
+
+/** Names an engine: one process on a SQLite file, or runners on one PostgreSQL. */
+export type EngineName = "embedded" | "cluster"
+
+/** What a round is made from. */
+export interface RoundOptions {
+  readonly seed: number
+  readonly factor: number
+  readonly backend: BackendName
+  readonly engine: EngineName
+  readonly fate: Fate
+  readonly cache: string
+  readonly folder: string
+  readonly postgres: Postgres | undefined
+  readonly without: GuardName | undefined
+  /** Only courses of this kind; all when omitted. */
+  readonly courses?: (course: Course) => boolean
+}
+
+/** What a round came to. */
+export interface Outcome extends Damage {
+  readonly backend: BackendName
+  readonly engine: EngineName
+  readonly fate: Fate
+  readonly runs: number
+  readonly processes: number
+  /** Runs whose process ended, by point. */
+  readonly ended: ReadonlyMap<string, number>
+  readonly statuses: Judgement["statuses"]
+  /** Runs that somebody had to ask to go on. */
+  readonly asked: number
+  readonly looks: number
+  readonly knocks: number
+  readonly details: ReadonlyArray<string>
+  readonly remarks: ReadonlyArray<string>
+  readonly milliseconds: number
+}
+
+let databases = 0
+
+const databaseOf = (postgres: Postgres | undefined): Promise<string> => {
+  if (postgres === undefined) throw new Error("there is no PostgreSQL on this machine")
+  databases += 1
+  return postgres.database(`rotations_${databases}`)
+}
+
+const openHouse = async (
+  { backend, postgres }: RoundOptions,
+  folder: string,
+  scale: Scale,
+  options: HouseOptions
+): Promise<House> => {
+  if (isEmulated(backend)) return emulatedHouse(backend, scale, options)
+  return databaseHouse(backend === "postgres" ? await databaseOf(postgres) : `sqlite:${join(folder, "keys.db")}`)
+}
+
+/** Gives every holder a key to begin with. */
+const seed = (
+  { backend }: RoundOptions,
+  house: House,
+  held: string,
+  scale: Scale,
+  planned: ReadonlyArray<readonly [string, Place]>
+): Promise<ReadonlyArray<Run["old"]>> => {
+  const { credential, url } = house
+  const seeding = Effect.gen(function* () {
+    const driver = yield* driverOf({ backend, url, credential })
+    const keys = yield* KeyStore.make(driver, {
+      store: "seed",
+      defaults: defaultsOf({ backend }),
+      labelSecret: Redacted.make(randomBytes(32).toString("base64url"))
+    })
+    return yield* Effect.forEach(
+      planned,
+      ([name, place]) =>
+        Effect.map(keys.create({ name }).pipe(deliverTo(sinkOf(held, { name, place }))), ({ key }) => {
+          house.learn(key.id, name)
+          writeFileSync(oldSecretFile(held, name), secretIn(held, { name, place }))
+          return { id: key.id, ...(key.owner === undefined ? {} : { owner: key.owner }) }
+        }),
+      { concurrency: 6 }
+    )
+  })
+  return Effect.runPromise(Effect.provideService(Effect.scoped(seeding), Clock, clockOf(scale, 0)))
+}
+
+/** How long reads of the emulated backends do not see what was just made, in scaled milliseconds. */
+const visible = 8_000
+
+interface Stage {
+  readonly options: RoundOptions
+  readonly crew: Crew
+  readonly program: Program
+  readonly setup: Omit<Setup, "runs">
+}
+
+const watchesOf = (planned: ReadonlyArray<readonly [string, Course]>): Map<string, Watch> =>
+  new Map(
+    planned.flatMap(([name, { traps }]) => {
+      const found = traps[0] === undefined ? undefined : passageOf(traps[0])
+      return found === undefined ? [] : [[name, found] as const]
+    })
+  )
+
+/** Ends a process, and counts what stood in it. */
+const end = async ({ crew, options: { fate } }: Stage, hand: Hand<ToWorker>): Promise<void> => {
+  if (fate === "exit") hand.tell({ kind: "exit" })
+  else void hand.kill()
+  await hand.ended
+  leave(crew, hand)
+}
+
+/** How long processes that were stopped may do what they like once they go on, in scaled milliseconds. */
+const afterlife = 90_000
+
+const offsetOf = ({ seed }: RoundOptions, number: number): number =>
+  Math.round(drawsOf(seed).between(-300_000, 300_000, "clock", number))
+
+const hireOne = ({ crew, options, program, setup }: Stage) =>
+  hire(crew, program, { ...setup, clockOffset: offsetOf(options, crew.processes) })
+
+/** Processes end one after the other, the oldest first, until no run has a trap left and all are over. */
+const endAll = async (stage: Stage): Promise<void> => {
+  const { crew } = stage
+  const [oldest] = crew.hands
+  await untilRest(crew, crew.processes > 1)
+  if (oldest === undefined || !crew.hands.some((hand) => standsIn(crew, hand))) return
+  await end(stage, oldest)
+  if (crew.hands.length === 0) await hireOne(stage)
+  await endAll(stage)
+}
+
+/** One process is stopped, others finish its work, and then it goes on. */
+const stopOne = async (stage: Stage): Promise<void> => {
+  const { crew, setup } = stage
+  const [first] = crew.hands
+  await untilRest(crew, false)
+  if (first === undefined) return
+  first.stop()
+  leave(crew, first)
+  await hireOne(stage)
+  await untilRest(crew, true)
+  first.resume()
+  first.tell({ kind: "thaw" })
+  await pauseScaled(setup.scale, afterlife)
+  await first.kill()
+}
+
+const play = async (stage: Stage): Promise<void> => {
+  const { crew, options } = stage
+  const size = options.engine === "cluster" && options.fate !== "stop" ? 2 : 1
+  await Promise.all(Array.from({ length: size }, () => hireOne(stage)))
+  // Runners share out their work when they join; what begins after that stays where it is.
+  if (size > 1) await pause(2_000)
+  crew.hands[0]?.tell({ kind: "start", runs: [...crew.pursuits.keys()] })
+  // A caller whose process died before it began anything asks another one.
+  await (options.fate === "stop" ? stopOne(stage) : endAll(stage))
+  await Promise.all(crew.hands.splice(0).map((hand) => hand.kill()))
+}
+
+const overlapMilliseconds = 60_000
+
+const perform = async (options: RoundOptions, folder: string): Promise<Outcome> => {
+  const { backend, engine, fate, seed: number, without } = options
+  const began = realNow()
+  const scale: Scale = { origin: Math.trunc(began), factor: options.factor }
+  const held = join(folder, "held")
+  mkdirSync(held)
+  const courses = coursesOf(backend).filter(options.courses ?? (() => true))
+  const planned = courses.map((course, index) => [`run-${index + 1}`, course] as const)
+  const places = planned.map(([name], index): readonly [string, Place] => [
+    name,
+    (index + number) % 2 === 0 ? "file" : "variable"
+  ])
+  const watches = new Map<string, Watch>()
+  const lost = new Set<string>()
+  const circle: { crew: Crew | undefined; prober: Prober | undefined } = { crew: undefined, prober: undefined }
+  const passed = async (name: string): Promise<void> => {
+    const pursuit = circle.crew?.pursuits.get(name)
+    if (circle.crew === undefined || pursuit === undefined) return
+    pursuit.worker?.tell({ kind: "hold", run: name })
+    const released = new Promise<void>((resolve) => void (pursuit.release = resolve))
+    sprung(circle.crew, pursuit, pursuit.worker)
+    await released
+  }
+  const house = await openHouse(options, folder, scale, { watches, lost, passed, revoked: () => circle.prober?.look() })
+  try {
+    const olds = await seed(options, house, held, scale, places)
+    const runs = planned.map(([name, course], index): readonly [Run, Course] => [
+      { name, path: course.path, place: places[index]?.[1] ?? "file", old: olds[index] ?? { id: name as Run["old"]["id"] } },
+      course
+    ])
+    await pauseScaled(scale, isDatabase(backend) ? 0 : visible)
+    for (const [name, watch] of watchesOf(planned)) watches.set(name, watch)
+    for (const [name, { path }] of planned) if (path === "lost") lost.add(name)
+    const crew = makeCrew(runs)
+    circle.crew = crew
+    const prober = probe(house, held, runs.map(([run]) => run))
+    circle.prober = prober
+    const state = engine === "embedded" ? `sqlite:${join(folder, "state.db")}` : await databaseOf(options.postgres)
+    const random = () => randomBytes(32).toString("base64url")
+    await play({
+      options,
+      crew,
+      program: {
+        script: join(import.meta.dirname, "worker.ts"),
+        args: without === undefined ? [] : [without],
+        cache: options.cache
+      },
+      setup: {
+        backend,
+        url: house.url,
+        credential: house.credential,
+        state,
+        secret: random(),
+        labelSecret: random(),
+        folder: held,
+        scale,
+        clockOffset: 0,
+        takeOverAfter: 3_000
+      }
+    })
+    const seen: Findings = await prober.stop()
+    const about = { house, folder: held, state, runs: runs.map(([run]) => run), overlap: overlapMilliseconds / scale.factor }
+    const { details, ...judged } = await judge(about)
+    return {
+      ...judged,
+      backend,
+      engine,
+      fate,
+      runs: runs.length,
+      processes: crew.processes,
+      ended: crew.ended,
+      asked: crew.asked.size,
+      outages: seen.outages.length,
+      looks: seen.looks,
+      knocks: seen.knocks,
+      details: [...details, ...seen.outages.map(({ problem, run }) => `${run}: ${problem}`)],
+      remarks: crew.remarks,
+      milliseconds: realNow() - began
+    }
+  } finally {
+    await house.close()
+  }
+}
+
+/** Runs a round in a folder of its own, which is removed. */
+export const runRound = async (options: RoundOptions): Promise<Outcome> => {
+  const folder = mkdtempSync(join(options.folder, "round-"))
+  try {
+    return await perform(options, folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
