@@ -96,6 +96,12 @@ const tenant = (adapters: ReadonlyArray<KnownAdapter>): Json => {
   }
 }
 
+/** What several parts of the file refer to. */
+const common: Json = {
+  [secretName]: of(SecretReference.SecretReference),
+  [rotationName]: of(Rotation)
+}
+
 /**
  * Writes the JSON Schema (draft 7) of a configuration file whose stores may use these adapters, and any other: what is
  * known of one is what its own schemas say.
@@ -139,8 +145,7 @@ export const make = (adapters: ReadonlyArray<KnownAdapter>): JsonSchema.JsonSche
       [String(rotationsPath[0])]: { ...described(properties["rotations"]), ...of(RotationsMembers) }
     },
     definitions: {
-      [secretName]: of(SecretReference.SecretReference),
-      [rotationName]: of(Rotation),
+      ...common,
       ...Object.fromEntries(adapters.map((adapter) => [storeName(adapter), join(members, of(adapter.options))])),
       ...Object.fromEntries(keepers.map(({ adapter, options }) => [journalName(adapter), join(journal, of(options))]))
     }

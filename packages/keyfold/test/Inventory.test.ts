@@ -192,7 +192,7 @@ describe("inventory", () => {
       assert.lengthOf(rows, 3)
       assert.isTrue(rows.every((line) => line.replaceAll(/\\./g, "").split("|").length >= 6))
       const [name] = rows.filter((line) => line.includes("HYPERLINK"))
-      assert.include(name, String.raw`=HYPERLINK\("http\:\/\/x","a, b"\) \| \<b\>\*x\*\</b\>`.replaceAll("\\/", "/"))
+      assert.include(name, String.raw`=HYPERLINK("http\://x","a, b") \| \<b\>\*x\*\</b\>`)
       for (const live of ["<b>", "*x*", "http://x"]) assert.notInclude(stdout, live)
       assert.include(stdout, "| local | sql | 3 | 1 unassigned | complete |")
       assert.include(stdout, "\n5 keys in 2 sources: 2 unused-unknown, 1 over-scoped, 1 unassigned.\n")

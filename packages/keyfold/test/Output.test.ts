@@ -16,6 +16,8 @@ const commands = [
   "inventory",
   "get",
   "revoke",
+  "rotate",
+  "rotations",
   "usage",
   "verify",
   "doctor",

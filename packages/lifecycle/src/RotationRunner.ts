@@ -97,7 +97,9 @@ export interface SettleOptions {
 }
 
 const firstLook = 50
-const longestLook = 1000
+
+/** Many rotations are looked at less often than few. */
+const longestLook = (rotations: number): number => Math.min(300 + rotations * 10, 5000)
 
 /** Later than that the engine would have gone on by itself. */
 const grace = 5000
@@ -129,7 +131,7 @@ const watch = (
   let pause = firstLook
   const look = Effect.gen(function* () {
     yield* Effect.sleep(pause)
-    pause = Math.min(pause * 2, longestLook)
+    pause = Math.min(pause * 2, longestLook(busy.length))
     const next = yield* Effect.forEach(busy, ({ id }) => rotations.status(id), { concurrency: 8 })
     const now = yield* Clock.currentTimeMillis
     // Two changes of one millisecond may show as one; how it is in the end always shows.

@@ -49,6 +49,9 @@ export interface Schedule extends Pick<Options, "overlap" | "probe" | "holderChe
 /**
  * Holds what looking for due keys needs: where keys are read, the schedules, and the rotations that would be begun.
  *
+ * With `only`, no key of another store is rotated or told of. They are read all the same, because a sink that cannot tell
+ * which key it holds may be meant for them.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -57,6 +60,7 @@ export interface Plan {
   readonly schedules: ReadonlyArray<Schedule>
   readonly rotations: Rotations["Service"]
   readonly resources: RotationResources["Service"]
+  readonly only?: string
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a person would write instead: some loops that fetch one list after the other. */
 import { createHmac } from "node:crypto"
-import { labelSecret, tenants } from "./bodies.ts"
+import { labelSecret, tenants } from "./seeds.ts"
 
 /** One key as either backend writes it. */
 interface Listed {

@@ -1,4 +1,4 @@
-/** One measurement in a process of its own: every key of a case, by `keyfold inventory` or by hand. */
+/** One measurement in a process of its own: every key of a case, by the command, by the library or by hand. */
 import * as Arthur from "@keyfold/arthur/Arthur"
 import * as KeyStores from "@keyfold/core/KeyStores"
 import * as Inventory from "@keyfold/lifecycle/Inventory"
@@ -7,40 +7,41 @@ import * as WhyLabs from "@keyfold/whylabs/WhyLabs"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { writeSync } from "node:fs"
 import { byHand, judging } from "./byHand.ts"
-import { labelSecret, tenants } from "./bodies.ts"
-import type { Case, Measured, Way } from "./measured.ts"
+import type { Backend, Measured, Task } from "./measured.ts"
+import { labelSecret, organization, tenants } from "./seeds.ts"
 
 const concurrency = 8
 
-const key = "a credential of the benchmark"
+const names = (stores: number): ReadonlyArray<string> =>
+  Array.from({ length: stores }, (_, number) => organization(number))
 
-const manyStores = (baseUrl: string, stores: number): KeyStores.Options => {
-  const names = Array.from({ length: stores }, (_, number) => `org-${number}`)
-  const define = (organization: string) =>
+const manyStores = ({ credential, url }: Backend, stores: number): KeyStores.Options => {
+  const define = (name: string) =>
     KeyStores.fromAdapter(
       WhyLabs.adapter,
-      { baseUrl, organization, apiKey: Redacted.make(key) },
+      { baseUrl: url, organization: name, apiKey: Effect.succeed(Redacted.make(credential)) },
       { options: { defaults: { owner: "bot" } } }
     )
   return {
-    stores: Object.fromEntries(names.map((name) => [name, define(name)])),
-    tenants: Object.fromEntries(names.map((name) => [`tenant of ${name}`, name]))
+    stores: Object.fromEntries(names(stores).map((name) => [name, define(name)])),
+    tenants: Object.fromEntries(names(stores).map((name) => [`tenant of ${name}`, name]))
   }
 }
 
-const oneStore = (baseUrl: string): KeyStores.Options => ({
+const oneStore = ({ credential, url }: Backend): KeyStores.Options => ({
   stores: {
     shared: KeyStores.fromAdapter(
       Arthur.adapter,
-      { baseUrl, apiKey: Redacted.make(key), timeout: Duration.minutes(5) },
+      { baseUrl: url, apiKey: Effect.succeed(Redacted.make(credential)), timeout: Duration.minutes(5) },
       { options: { labelSecret: Redacted.make(labelSecret) } }
     )
   },
   tenants: Object.fromEntries(tenants.map((tenant) => [tenant, "shared"]))
 })
 
-const byInventory = (options: KeyStores.Options): Promise<number> =>
+const byLibrary = (options: KeyStores.Options): Promise<number> =>
   Effect.runPromise(
     Effect.gen(function* () {
       const { sources } = yield* KeyStores.make(options)
@@ -52,35 +53,41 @@ const byInventory = (options: KeyStores.Options): Promise<number> =>
     }).pipe(Effect.scoped, Effect.provide(UndiciTransport.layer))
   )
 
-const run = (way: Way, which: Case, baseUrl: string, stores: number): Promise<number> => {
-  if (way === "inventory") return byInventory(which === "many" ? manyStores(baseUrl, stores) : oneStore(baseUrl))
-  const numbers = Array.from({ length: stores }, (_, number) => number)
+const run = ({ backends: { arthur, whylabs }, stores, way, which }: Task): Promise<number> => {
+  if (way === "library") return byLibrary(which === "many" ? manyStores(whylabs, stores) : oneStore(arthur))
   const addresses =
     which === "many"
-      ? numbers.map((number) => `${baseUrl}/v0/organizations/org-${number}/api-key`)
-      : [`${baseUrl}/auth/api_keys/`]
-  const headers = which === "many" ? { "x-api-key": key } : { authorization: `Bearer ${key}` }
+      ? names(stores).map((name) => `${whylabs.url}/v0/organizations/${name}/api-key`)
+      : [`${arthur.url}/auth/api_keys/`]
+  const headers =
+    which === "many" ? { "x-api-key": whylabs.credential } : { authorization: `Bearer ${arthur.credential}` }
   return byHand(addresses, headers, concurrency, way === "judged" ? judging().take : () => {})
 }
 
-const megabyte = 2 ** 20
+const kibibytesPerMebibyte = 1024
 
-const measure = async (way: Way, which: Case, baseUrl: string, stores: number): Promise<Measured> => {
-  const began = performance.now()
-  const before = process.cpuUsage()
-  const keys = await run(way, which, baseUrl, stores)
+const report = (keys: number | undefined, began: number, before?: NodeJS.CpuUsage): void => {
   const seconds = (performance.now() - began) / 1000
   const { system, user } = process.cpuUsage(before)
-  const { maxRSS } = process.resourceUsage()
-  return { keys, seconds, busy: (user + system) / 1e6, resident: (maxRSS * 1024) / megabyte }
+  const resident = process.resourceUsage().maxRSS / kibibytesPerMebibyte
+  writeSync(3, JSON.stringify({ keys, seconds, busy: (user + system) / 1e6, resident } satisfies Measured))
 }
 
-const [way = "", which = "", baseUrl = "", stores = ""] = process.argv.slice(2)
-const measured = await measure(
-  way === "inventory" || way === "judged" ? way : "fetch",
-  which === "many" ? "many" : "shared",
-  baseUrl,
-  Number(stores)
-)
-process.send?.(measured)
-process.disconnect?.()
+/** The command begins with the process, and ends it. */
+const command = async ({ file, way }: Task): Promise<void> => {
+  const output = way === "jsonl" ? ["jsonl"] : ["markdown", "--only", "expiring,over-age,unassigned"]
+  process.env["KEYFOLD_CONFIG"] = file
+  process.argv.splice(2, process.argv.length, "inventory", "--output", ...output)
+  process.once("exit", (code) => (code === 0 ? report(undefined, 0) : undefined))
+  const launcher = new URL("../../../packages/keyfold/bin/keyfold.js", import.meta.url)
+  await import(launcher.href)
+}
+
+const task: Task = JSON.parse(process.argv[2] ?? "")
+if (task.way === "jsonl" || task.way === "report") {
+  await command(task)
+} else {
+  const began = performance.now()
+  const before = process.cpuUsage()
+  report(await run(task), began, before)
+}

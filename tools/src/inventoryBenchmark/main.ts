@@ -1,15 +1,20 @@
 /**
- * `npm run bench:inventory`: reads every key of many stores and of one large store, by the inventory and by a hand-written
- * loop of `fetch` calls with the same concurrency; and, for comparison, by a loop that also judges each key.
+ * `npm run bench:inventory`: reads every key of many stores and of one large store, by `keyfold inventory`, by the library
+ * behind it and by a hand-written loop of `fetch` calls with the same concurrency; and, for comparison, by a loop that also
+ * judges each key.
  *
- * Each measurement is a process of its own, and the backends are another; the ways alternate, and medians are compared.
- * `--node-option` starts every process with an option of Node's. Fails where a bound is missed.
+ * Each measurement is a process of its own, and the backends are another: the emulators or, with `--servers memory`, a
+ * server that has their answers ready. The ways alternate, and medians are compared. Fails where a bound is missed.
  */
-import { fork, type ChildProcess } from "node:child_process"
-import { availableParallelism, cpus } from "node:os"
+import { fork, spawn, type ChildProcess } from "node:child_process"
+import { mkdtempSync, openSync, rmSync } from "node:fs"
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Readable } from "node:stream"
+import { text } from "node:stream/consumers"
 import { parseArgs } from "node:util"
-import type { Case, Measured, Way } from "./measured.ts"
+import * as configuration from "./configuration.ts"
+import type { Backends, Case, Measured, Servers, Task, Way } from "./measured.ts"
 
 const most = 200
 const least = 0.8
@@ -21,32 +26,42 @@ const { values } = parseArgs({
     keys: { type: "string", default: "1000" },
     shared: { type: "string", default: "250000" },
     "node-option": { type: "string", multiple: true, default: [] },
-    case: { type: "string", multiple: true, default: ["many", "shared"] }
+    servers: { type: "string", multiple: true, default: ["emulators", "memory"] },
+    case: { type: "string", multiple: true, default: ["many", "shared"] },
+    way: { type: "string", multiple: true, default: ["report", "jsonl", "library", "fetch", "judged"] }
   }
 })
+
+const stores = Number(values.stores)
+const folder = mkdtempSync(join(tmpdir(), "keyfold-benchmark-"))
+const nowhere = openSync("/dev/null", "w")
 
 /** As this process runs: what was built or, with `--conditions=@keyfold/source`, the sources. */
 const execArgv = [...process.execArgv, ...values["node-option"]]
 
-const start = (file: string, args: ReadonlyArray<string>): ChildProcess =>
-  fork(join(import.meta.dirname, file), args, { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] })
+const file = (name: string): string => join(import.meta.dirname, name)
 
-const message = (child: ChildProcess): Promise<unknown> =>
-  new Promise((resolve, reject) => {
-    child.once("message", resolve)
-    child.once("exit", (code) => reject(new Error(`a process of the benchmark ended early, with ${code}`)))
+const startServer = (servers: Servers): ChildProcess =>
+  fork(file("server.ts"), [servers, values.stores, values.keys, values.shared], {
+    execArgv: [...process.execArgv, "--max-old-space-size=8192"],
+    stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
 
-const isMeasured = (value: unknown): value is Measured =>
-  typeof value === "object" && value !== null && "keys" in value && "seconds" in value && "resident" in value
+const started = (server: ChildProcess): Promise<Backends> =>
+  new Promise((resolve, reject) => {
+    server.once("message", (backends: Backends) => resolve(backends))
+    server.once("exit", (code) => reject(new Error(`the server ended early, with ${code}`)))
+  })
 
-const measure = async (way: Way, which: Case, url: string): Promise<Measured> => {
-  const measured = await message(start("client.ts", [way, which, url, values.stores]))
-  if (!isMeasured(measured)) throw new Error("a process of the benchmark measured nothing")
-  return measured
+const measure = async (task: Task): Promise<Measured> => {
+  const child = spawn(process.execPath, [...execArgv, file("client.ts"), JSON.stringify(task)], {
+    env: { ...process.env, ...configuration.environment(task.backends) },
+    stdio: ["ignore", nowhere, task.way === "jsonl" || task.way === "report" ? nowhere : "inherit", "pipe"]
+  })
+  const written = await text(child.stdio[3] as Readable)
+  if (written === "") throw new Error(`${task.way} measured nothing`)
+  return JSON.parse(written) as Measured
 }
-
-const ways = ["inventory", "fetch", "judged"] as const
 
 const median = (numbers: ReadonlyArray<number>): number => {
   const sorted = numbers.toSorted((left, right) => left - right)
@@ -55,45 +70,68 @@ const median = (numbers: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
 }
 
-const rate = ({ keys, seconds }: Measured): number => keys / seconds
-
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const row = (way: string, measured: ReadonlyArray<Measured>): void =>
-  say(
-    `  ${way.padEnd(9)} ${Math.round(median(measured.map(rate))).toLocaleString("en-US")} keys/s, ` +
-      `${median(measured.map(({ seconds }) => seconds)).toFixed(2)} s, ` +
-      `${median(measured.map(({ busy }) => busy)).toFixed(2)} s of processor time, ` +
-      `${Math.round(Math.max(...measured.map(({ resident }) => resident)))} MiB resident at most`
-  )
-
-/** Measures one case and tells whether it keeps its bounds. */
-const compare = async (which: Case, url: string): Promise<boolean> => {
-  const stores = which === "many" ? Number(values.stores) : 1
-  const expected = which === "many" ? stores * Number(values.keys) : Number(values.shared)
-  say(which === "many" ? `${stores} stores of ${values.keys} keys` : `one shared store of ${expected} keys`)
-  const measured: Record<Way, Array<Measured>> = { inventory: [], fetch: [], judged: [] }
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const way of ways) measured[way].push(await measure(way, which, url))
-  }
-  for (const { keys } of ways.flatMap((way) => measured[way])) {
-    if (keys !== expected) throw new Error(`${keys} keys were read, and there are ${expected}`)
-  }
-  for (const way of ways) row(way, measured[way])
-  const ratioTo = (way: Way) => median(measured.inventory.map(rate)) / median(measured[way].map(rate))
-  const resident = Math.max(...measured.inventory.map((one) => one.resident))
-  const [bare, judged] = [ratioTo("fetch"), ratioTo("judged")]
-  const work = median(measured.fetch.map(({ busy }) => busy)) / median(measured.inventory.map(({ busy }) => busy))
-  say(`  ratio ${bare.toFixed(2)} (at least ${least}), ${judged.toFixed(2)} of the loop that judges`)
-  say(`  ${work.toFixed(2)} by processor time; ${Math.round(resident)} MiB (under ${most})`)
-  return bare >= least && resident < most
+interface Row {
+  readonly way: Way
+  readonly seconds: number
+  readonly busy: number
+  readonly resident: number
 }
 
-const server = start("server.ts", [values.keys, values.shared])
-const port = await message(server)
-const url = `http://127.0.0.1:${String(port)}`
+const rowOf = (way: Way, measured: ReadonlyArray<Measured>): Row => ({
+  way,
+  seconds: median(measured.map(({ seconds }) => seconds)),
+  busy: median(measured.map(({ busy }) => busy)),
+  resident: Math.max(...measured.map(({ resident }) => resident))
+})
+
+const show = ({ busy, resident, seconds, way }: Row, keys: number, bare: Row | undefined): void => {
+  const ratio = bare === undefined ? "" : `, ${(bare.seconds / seconds).toFixed(2)} of fetch`
+  const processor = bare === undefined ? "" : ` (${(bare.busy / busy).toFixed(2)})`
+  say(
+    `  ${way.padEnd(8)} ${Math.round(keys / seconds).toLocaleString("en-US")} keys/s, ${seconds.toFixed(2)} s${ratio}; ` +
+      `${((busy / keys) * 1e6).toFixed(2)} us of processor time a key${processor}; ${Math.round(resident)} MiB at most`
+  )
+}
+
+/** Measures one case and tells whether it keeps its bounds. */
+const compare = async (which: Case, backends: Backends): Promise<boolean> => {
+  const keys = which === "many" ? stores * Number(values.keys) : Number(values.shared)
+  say(which === "many" ? `${stores} stores of ${values.keys} keys` : `one shared store of ${keys} keys`)
+  const path = configuration.write(folder, which, backends, stores)
+  const ways = (["report", "jsonl", "library", "fetch", "judged"] as const).filter((way) => values.way.includes(way))
+  const measured = new Map<Way, Array<Measured>>(ways.map((way) => [way, []]))
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const way of ways) {
+      const one = await measure({ way, which, stores, backends, file: path })
+      if (one.keys !== undefined && one.keys !== keys) throw new Error(`${one.keys} keys, and there are ${keys}`)
+      measured.get(way)?.push(one)
+    }
+  }
+  const rows = ways.map((way) => rowOf(way, measured.get(way) ?? []))
+  const bare = rows.find(({ way }) => way === "fetch")
+  for (const row of rows) show(row, keys, bare)
+  return rows.every(
+    ({ resident, seconds, way }) =>
+      (way !== "report" && way !== "library") ||
+      (resident < most && (bare === undefined || bare.seconds / seconds >= least))
+  )
+}
+
+const load = loadavg().map((one) => one.toFixed(1))
 say(`${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"}), Node ${process.versions.node}`)
+say(`load ${load.join(" ")} before the first round`)
 const kept: Array<boolean> = []
-for (const which of ["many", "shared"] as const) if (values.case.includes(which)) kept.push(await compare(which, url))
-server.disconnect()
+for (const servers of ["emulators", "memory"] as const) {
+  if (!values.servers.includes(servers)) continue
+  const server = startServer(servers)
+  const backends = await started(server)
+  say(servers === "emulators" ? "read from the emulators" : "read from a server that has their answers in memory")
+  for (const which of ["many", "shared"] as const) {
+    if (values.case.includes(which)) kept.push(await compare(which, backends))
+  }
+  server.disconnect()
+}
+rmSync(folder, { recursive: true })
 process.exitCode = kept.every(Boolean) ? 0 : 1

@@ -106,6 +106,8 @@ const act = (pursuit: Pursuit, { status, step }: Extract<FromWorker, { kind: "re
 }
 
 const hear = (crew: Crew, message: FromWorker, hand: Hand<ToWorker>): void => {
+  // Before a starting process has said what it can run, its engine may have been given work already.
+  if (message.kind === "log" && message.text.startsWith("Could not find entity manager")) return
   if (message.kind === "log") return void crew.remarks.push(message.text)
   if (message.kind === "failed") return void crew.remarks.push(`${message.run}: ${message.problem.slice(0, 300)}`)
   if (message.kind !== "at" && message.kind !== "record") return
@@ -115,9 +117,18 @@ const hear = (crew: Crew, message: FromWorker, hand: Hand<ToWorker>): void => {
   if (message.kind === "at") return sprung(crew, pursuit, hand)
   const { status } = message
   pursuit.worker = hand
+  ;(pursuit as any).last = message.label + "@" + Math.round(realNow() % 1e6)
   pursuit.isStill = status === "needsAttention"
   pursuit.isOver = status === "done" || status === "undone"
   act(pursuit, message, hand)
+}
+
+/** Asks again for what was asked of a process that is gone, before its engine knew of it. */
+const beginAgain = (crew: Crew): void => {
+  const [hand] = crew.hands
+  if (hand === undefined) return
+  for (const run of crew.unbegun) hand.tell({ kind: "resume", run })
+  crew.unbegun.clear()
 }
 
 /** Starts a process that knows where every run is to stop next. */
@@ -132,8 +143,7 @@ export const hire = async (crew: Crew, program: Program, setup: Omit<Setup, "run
   )
   crew.hands.push(hand)
   crew.heardAt = realNow()
-  for (const run of crew.unbegun) hand.tell({ kind: "resume", run })
-  crew.unbegun.clear()
+  beginAgain(crew)
   return hand
 }
 
@@ -164,6 +174,15 @@ export const untilRest = async (crew: Crew, settles: boolean): Promise<void> => 
     }
     if (isSilent) {
       isAsked = true
+      if (process.env["R6DBG"]) {
+        const { execFileSync } = await import("node:child_process")
+        console.log("SILENT", busy.map((p) => [p.run.name, p.run.path, (p as any).last, crew.hands.indexOf(p.worker as any)].join(" ")))
+        const url = (crew as any).state
+        const q = (sql: string) => console.log(execFileSync("psql", ["-X", "-A", "-t", "-c", sql, url], { encoding: "utf8" }))
+        q("select now(), kind, tag, entity_type, left(entity_id,8), shard_id, processed, last_read, deliver_at, left(payload,120) from keyfold_workflow_messages where processed=false and kind=0 order by rowid")
+        q("select address, last_heartbeat, healthy from keyfold_workflow_runners")
+        q("select count(*), pid from pg_locks where locktype='advisory' group by pid")
+      }
       crew.heardAt = realNow()
       for (const { run } of busy) crew.asked.add(run.name)
       crew.hands[0]?.tell({ kind: "settle" })
@@ -189,6 +208,7 @@ export const leave = (crew: Crew, hand: Hand<ToWorker>): void => {
     pursuit.release?.()
     pursuit.release = undefined
   }
+  beginAgain(crew)
 }
 
 /** Whether a run stands in a process. */

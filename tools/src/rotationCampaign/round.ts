@@ -192,7 +192,9 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
   const scale: Scale = { origin: Math.trunc(began), factor: options.factor }
   const held = join(folder, "held")
   mkdirSync(held)
-  const courses = coursesOf(backend).filter(options.courses ?? (() => true))
+  // What a stopped process left is finished by one that lives.
+  const isPossible = ({ traps }: Course) => fate !== "stop" || traps.length === 1
+  const courses = coursesOf(backend).filter((course) => isPossible(course) && (options.courses?.(course) ?? true))
   const planned = courses.map((course, index) => [`run-${index + 1}`, course] as const)
   const places = planned.map(([name], index): readonly [string, Place] => [
     name,
@@ -224,6 +226,7 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
     const prober = probe(house, held, runs.map(([run]) => run))
     circle.prober = prober
     const state = engine === "embedded" ? `sqlite:${join(folder, "state.db")}` : await databaseOf(options.postgres)
+    ;(crew as any).state = state
     const random = () => randomBytes(32).toString("base64url")
     await play({
       options,

@@ -17,6 +17,15 @@ const head = (schema: string): string => `# yaml-language-server: $schema=${sche
 # What this file comes to: keyfold config show. What is wrong with it: keyfold config check.
 `
 
+const rotations = `# Where keyfold rotate puts new secrets. A store or tenant says how often its keys are replaced, for keyfold rotate --due:
+# rotation: { every: 90d, overlap: 24h, sink: each }
+#
+# rotations:
+#   sinks:
+#     ci: { environmentFile: ./ci.env, variable: API_KEY }
+#     each: { file: "./keys/{name}.key" }
+`
+
 /** Writes a configuration with one embedded store and a journal, and the other adapters and tenants as comments. */
 export const starterFile = ({ database, journal, journalSecret, pepper, schema }: Names): string => `${head(schema)}
 # The store that is meant where none is named.
@@ -27,6 +36,7 @@ journal:
   url: ${JSON.stringify(`sqlite:${journal}`)}
   secret: { file: ${JSON.stringify(journalSecret)} }
 
+${rotations}
 stores:
   # Keys in a file beside this one. Keep the pepper, and keep it elsewhere: without it every key stops working.
   local:

@@ -6,8 +6,11 @@ import { escape } from "../text.ts"
 import type { Format } from "./format.ts"
 import { completeness, count, evidence, gaps, number, sourceName, tenantName, totals } from "./told.ts"
 
-/** Makes text from elsewhere plain text in a cell: it must make no link, no tag, no emphasis and no new cell. */
-export const plain = (text: string): string => escape(text).replace(/[\\`*_{}[\]()<>#+\-.!|~&:@]/g, "\\$&")
+/** What can make a link, a tag, emphasis, a formula, a mention, an emoji or a new cell, wherever in a cell it stands. */
+const active = /[\\`*_[\]<>|~&@#$]|:(?=\/\/|[a-z+_-][\w+-]*:)|(?<=www)\./gi
+
+/** Makes text from elsewhere plain text in a cell. */
+export const plain = (text: string): string => escape(text).replace(active, "\\$&")
 
 const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |\n`
 

@@ -96,6 +96,7 @@ const take = Effect.fnUntraced(function* (
   const sink = sinkOf(schedule, key, tenant)
   const place = yield* nameOf(plan, meant, sink)
   if (place !== undefined) draft.claims.set(place, (draft.claims.get(place) ?? 0) + 1)
+  if (plan.only !== undefined && plan.only !== source.store) return
   if (key.createdAt === undefined) return void draft.told.push(ageUnknown(meant))
   const since = DateTime.addDuration(key.createdAt, schedule.every)
   if (since.epochMilliseconds <= now.epochMilliseconds) draft.candidates.push({ ...meant, schedule, since, sink })
