@@ -58,6 +58,6 @@ export const layers: Readonly<Record<string, Layer>> = {
   "@keyfold/gateway": {
     ...onNode,
     packages: ["@keyfold/core", "@keyfold/config", "@keyfold/lifecycle", "@keyfold/sql", "@keyfold/node"],
-    libraries: ["effect", "@effect/platform-node"]
+    libraries: ["effect", "@effect/platform-node", "jose"]
   }
 }

@@ -73,7 +73,7 @@ const aboutKeys = (capabilities: Capabilities): Facts => [
     "Tenants",
     choose(capabilities.tenancy, {
       native: "kept apart by the backend",
-      label: "not kept apart by the backend",
+      label: "kept apart by a keyed mark in each name",
       none: "cannot be kept apart"
     })
   ]

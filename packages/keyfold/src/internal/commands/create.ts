@@ -181,7 +181,7 @@ export const create = Command.make(
     { command: "keyfold create --name ci --secret-file ./ci.key", description: "Into a file that only you can read" },
     { command: "keyfold create --environment-file .env --variable API_KEY", description: "Into an environment file" },
     {
-      command: "keyfold create --kubernetes-secret secret.yaml --secret-name ci --field API_KEY",
+      command: "keyfold create --kubernetes-secret ci.yaml --secret-name ci --field API_KEY",
       description: "Into a Kubernetes manifest"
     },
     { command: "keyfold create --vault team/ci --field api_key", description: "Into HashiCorp Vault" },
