@@ -20,6 +20,7 @@ const reference = (name: keyof typeof given) => `{ file: ../secrets/${name} }`
 
 const configuration = (address: (name: string) => string) => `default: local
 journal: { url: "sqlite:data/journal.db", secret: ${reference("journalSecret")} }
+rotations: { pollInterval: 50 millis, sinks: { plain: { file: targets/plain.key } } }
 stores:
   local:
     adapter: sql
