@@ -8,6 +8,19 @@ import { openKeys } from "./internal/promise/open.ts"
 import type { CallOptions, Store } from "./store.ts"
 
 /**
+ * Tells what happened in the background. `annotations` say about what, such as the `store`; none holds a secret.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LogLine {
+  readonly time: Date
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal"
+  readonly message: string
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+/**
  * Says which file is opened.
  *
  * - `file`: the file. Omitted, it is the one `KEYFOLD_CONFIG` names, else `keyfold.yaml`, `keyfold.yml` or `keyfold.json`
@@ -15,6 +28,7 @@ import type { CallOptions, Store } from "./store.ts"
  * - `folder`: the working folder; that of the process when omitted.
  * - `env`: the environment variables; those of the process when omitted.
  * - `builtIn`: adapters the program carries, by short name, beside `sql`, `whylabs`, `arthur` and `occam`.
+ * - `log`: takes what happens in the background from level `info` up. Omitted, warnings and errors go to standard error.
  * - `signal`: gives the opening up.
  *
  * @category options
@@ -25,6 +39,7 @@ export interface OpenOptions extends CallOptions {
   readonly folder?: string | undefined
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   readonly builtIn?: Readonly<Record<string, AnyAdapter>> | undefined
+  readonly log?: ((line: LogLine) => void) | undefined
 }
 
 /**

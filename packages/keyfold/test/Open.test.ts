@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { ConfigurationError, open, type Keys } from "keyfold"
+import { ConfigurationError, open, type Keys, type LogLine } from "keyfold"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { addJournal, localStore, servedArthur } from "./Keyfold.ts"
@@ -34,7 +34,58 @@ const memory = Adapter.make<object>({
   driver: () => Effect.sync(MemoryDriver.make)
 })
 
+/** An adapter whose store says something in passing. */
+const talkative = Adapter.make<object>({
+  name: "talkative",
+  options: Schema.Struct({}),
+  capabilities: () => MemoryDriver.capabilities,
+  driver: () =>
+    Effect.logWarning("reads lag", { secret: "hidden" }).pipe(
+      Effect.andThen(Effect.logInfo("opened")),
+      Effect.andThen(Effect.logDebug("detail")),
+      Effect.annotateLogs({ "keyfold.store": "fake", token: "hidden" }),
+      Effect.as(MemoryDriver.make())
+    )
+})
+
+/** Runs a program with everything its consoles print. */
+const printed = async (program: () => Promise<void>): Promise<ReadonlyArray<string>> => {
+  const lines: Array<string> = []
+  const names = ["log", "info", "warn", "error"] as const
+  const kept = names.map((name) => console[name])
+  for (const name of names) console[name] = (...parts: ReadonlyArray<unknown>) => lines.push(`${name}: ${parts.join()}`)
+  try {
+    await program()
+  } finally {
+    for (const [index, name] of names.entries()) console[name] = kept[index] ?? console.log
+  }
+  return lines
+}
+
 describe("open", () => {
+  it("writes warnings to standard error and nothing else, and gives a program that asks every line", () =>
+    inFolder(["stores: { fake: { adapter: talkative } }"], async (folder) => {
+      const builtIn = { talkative }
+      const lines = await printed(async () => {
+        await using keys = await open({ folder, builtIn })
+        await collect(keys.store().list())
+      })
+      assert.deepStrictEqual(lines, ["error: keyfold: warning: reads lag"])
+      const told: Array<LogLine> = []
+      const silent = await printed(async () => {
+        await using keys = await open({ folder, builtIn, log: (line) => told.push(line) })
+        await collect(keys.store().list())
+      })
+      assert.deepStrictEqual(silent, [])
+      assert.deepStrictEqual(
+        told.map(({ annotations, level, message, time }) => [level, message, annotations, time instanceof Date]),
+        [
+          ["warn", "reads lag", { store: "fake" }, true],
+          ["info", "opened", { store: "fake" }, true]
+        ]
+      )
+    }))
+
   it("rejects with every mistake of the file, secrets and capabilities included", () =>
     inFolder(
       [

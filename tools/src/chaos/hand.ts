@@ -42,7 +42,10 @@ export const start = <In extends object, Out extends { readonly kind: string }>(
 ): Promise<Hand<In>> =>
   new Promise((resolve, reject) => {
     const child = fork(script, args, {
-      execArgv: ["--conditions=@keyfold/source", ...(process.env["R6PROF"] ? ["--cpu-prof", "--cpu-prof-dir=/tmp/r6prof"] : [])],
+      execArgv: [
+        "--conditions=@keyfold/source",
+        ...(process.env["R6PROF"] ? ["--cpu-prof", "--cpu-prof-dir=/tmp/r6prof"] : [])
+      ],
       env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: "" },
       stdio: ["ignore", "inherit", "inherit", "ipc"]
     })

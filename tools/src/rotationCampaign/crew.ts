@@ -40,6 +40,8 @@ export interface Crew {
   /** Runs whose process ended between what was asked for and the engine's knowing of it. */
   readonly unbegun: Set<string>
   processes: number
+  /** Processes that ended while a run stood in them. */
+  endedProcesses: number
   heardAt: number
 }
 
@@ -69,6 +71,7 @@ export const makeCrew = (runs: ReadonlyArray<readonly [Run, Course]>): Crew => (
   asked: new Set(),
   unbegun: new Set(),
   processes: 0,
+  endedProcesses: 0,
   heardAt: realNow()
 })
 
@@ -117,7 +120,6 @@ const hear = (crew: Crew, message: FromWorker, hand: Hand<ToWorker>): void => {
   if (message.kind === "at") return sprung(crew, pursuit, hand)
   const { status } = message
   pursuit.worker = hand
-  ;(pursuit as any).last = message.label + "@" + Math.round(realNow() % 1e6)
   pursuit.isStill = status === "needsAttention"
   pursuit.isOver = status === "done" || status === "undone"
   act(pursuit, message, hand)
@@ -138,8 +140,10 @@ export const hire = async (crew: Crew, program: Program, setup: Omit<Setup, "run
     return { ...pursuit.run, ...(trap === undefined ? {} : { trap }) }
   })
   crew.processes += 1
-  const hand = await start<ToWorker, FromWorker>(program, { kind: "setup", setup: { ...setup, runs } }, (message, from) =>
-    hear(crew, message, from)
+  const hand = await start<ToWorker, FromWorker>(
+    program,
+    { kind: "setup", setup: { ...setup, runs } },
+    (message, from) => hear(crew, message, from)
   )
   crew.hands.push(hand)
   crew.heardAt = realNow()
@@ -174,15 +178,6 @@ export const untilRest = async (crew: Crew, settles: boolean): Promise<void> => 
     }
     if (isSilent) {
       isAsked = true
-      if (process.env["R6DBG"]) {
-        const { execFileSync } = await import("node:child_process")
-        console.log("SILENT", busy.map((p) => [p.run.name, p.run.path, (p as any).last, crew.hands.indexOf(p.worker as any)].join(" ")))
-        const url = (crew as any).state
-        const q = (sql: string) => console.log(execFileSync("psql", ["-X", "-A", "-t", "-c", sql, url], { encoding: "utf8" }))
-        q("select now(), kind, tag, entity_type, left(entity_id,8), shard_id, processed, last_read, deliver_at, left(payload,120) from keyfold_workflow_messages where processed=false and kind=0 order by rowid")
-        q("select address, last_heartbeat, healthy from keyfold_workflow_runners")
-        q("select count(*), pid from pg_locks where locktype='advisory' group by pid")
-      }
       crew.heardAt = realNow()
       for (const { run } of busy) crew.asked.add(run.name)
       crew.hands[0]?.tell({ kind: "settle" })
@@ -191,12 +186,17 @@ export const untilRest = async (crew: Crew, settles: boolean): Promise<void> => 
   }
 }
 
+/** Whether a run stands in a process. */
+export const standsIn = (crew: Crew, hand: Hand<ToWorker>): boolean =>
+  [...crew.pursuits.values()].some(({ heldIn }) => heldIn === hand)
+
 /** Where the engine does not know yet that there is something to do: whoever asked, and got no answer, asks again. */
 const unbegun: ReadonlySet<string> = new Set(["start/insert", "mint/decided"])
 
 /** Counts the runs that stand in a process as ended with it, and lets go of what waits for their answers. */
 export const leave = (crew: Crew, hand: Hand<ToWorker>): void => {
   crew.hands.splice(crew.hands.indexOf(hand), 1)
+  if (standsIn(crew, hand)) crew.endedProcesses += 1
   for (const pursuit of crew.pursuits.values()) {
     if (pursuit.heldIn !== hand) continue
     const { course, heldAt, passed } = pursuit
@@ -210,7 +210,3 @@ export const leave = (crew: Crew, hand: Hand<ToWorker>): void => {
   }
   beginAgain(crew)
 }
-
-/** Whether a run stands in a process. */
-export const standsIn = (crew: Crew, hand: Hand<ToWorker>): boolean =>
-  [...crew.pursuits.values()].some(({ heldIn }) => heldIn === hand)

@@ -44,8 +44,7 @@ export const databaseHouse = async (url: string): Promise<House> => {
       const live = await Effect.runPromise(sql<Pick<Key, "id">>`SELECT id FROM keyfold_keys WHERE revoked_at IS NULL`)
       return new Set(live.map(({ id }) => id))
     },
-    idOf: async (secret) =>
-      Option.getOrUndefined(driver.identify?.(Redacted.make(secret)) ?? Option.none())?.id,
+    idOf: async (secret) => Option.getOrUndefined(driver.identify?.(Redacted.make(secret)) ?? Option.none())?.id,
     letsIn: verify,
     revocations: async () =>
       new Map((await rows()).flatMap(({ id, revoked_at: at }) => (at === null ? [] : [[id, Number(at)] as const]))),

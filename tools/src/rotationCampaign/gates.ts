@@ -121,7 +121,8 @@ export const gatedJournal = (journal: Journal, gateOf: GateOf): Journal => {
     ...journal,
     claim: (request) => gate(request).at(journal.claim(request), "journal.claim"),
     attempt: (lease, nonce, lasting) => gate(lease).at(journal.attempt(lease, nonce, lasting), "journal.attempt"),
-    minted: (lease, nonce, key, lasting) => gate(lease).at(journal.minted(lease, nonce, key, lasting), "journal.minted"),
+    minted: (lease, nonce, key, lasting) =>
+      gate(lease).at(journal.minted(lease, nonce, key, lasting), "journal.minted"),
     delivered: (lease, nonce, key) => gate(lease).at(journal.delivered(lease, nonce, key), "journal.delivered"),
     abandon: (lease) => gate(lease).at(journal.abandon(lease), "journal.abandon"),
     find: (address) => gate(address).at(journal.find(address))

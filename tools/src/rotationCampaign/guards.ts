@@ -10,6 +10,8 @@ export interface Guard {
   readonly without: string
   /** How processes end in the run that must notice: another one has to meet a process that was only held up. */
   readonly fate: "kill" | "stop"
+  /** Where the processes of that run end. */
+  readonly points: ReadonlyArray<string>
   readonly changes: ReadonlyArray<Change>
 }
 
@@ -21,6 +23,7 @@ export const guards: Readonly<Record<GuardName, Guard>> = {
     title: "custody before hand-off",
     without: "the record does not name the new key before its secret may be with the holder",
     fate: "kill",
+    points: ["mint/handOffBegun", "mint/written", "mint/conclude"],
     changes: [
       {
         file: `${internal}/mint.ts`,
@@ -33,12 +36,22 @@ export const guards: Readonly<Record<GuardName, Guard>> = {
     title: "hand-off noted first",
     without: "the record does not say that the hand-off has begun before the secret is written",
     fate: "kill",
+    points: ["mint/handOffBegun", "mint/written"],
     changes: [{ file: `${internal}/handOff.ts`, from: "handOffBegun: true,", to: "" }]
   },
   fence: {
     title: "fence",
     without: "a process that was held up writes to a rotation that another one has taken over",
     fate: "stop",
+    points: [
+      "plan/claim",
+      "plan/read",
+      "mint/custody",
+      "mint/journal.delivered",
+      "mint/handOffBegun",
+      "mint/written",
+      "overlap/claim"
+    ],
     changes: [
       {
         file: `${internal}/worker.ts`,
@@ -51,6 +64,7 @@ export const guards: Readonly<Record<GuardName, Guard>> = {
     title: "seen to work",
     without: "the secret is handed over before anybody has seen it accepted",
     fate: "kill",
+    points: ["plan/claim", "plan/read", "mint/claim", "mint/written"],
     changes: [
       {
         file: `${internal}/effective.ts`,
@@ -63,14 +77,14 @@ export const guards: Readonly<Record<GuardName, Guard>> = {
     title: "overlap",
     without: "the old key is revoked as soon as the new one is handed over",
     fate: "kill",
-    changes: [
-      { file: `${internal}/overlap.ts`, from: "if (at < overlapUntil) return", to: "if (at < 0) return" }
-    ]
+    points: ["plan/claim", "mint/claim", "mint/written"],
+    changes: [{ file: `${internal}/overlap.ts`, from: "if (at < overlapUntil) return", to: "if (at < 0) return" }]
   },
   discarded: {
     title: "settled before minting anew",
     without: "what a dead process made is forgotten instead of revoked",
     fate: "kill",
+    points: ["mint/custody", "mint/journal.delivered"],
     changes: [
       {
         file: `${internal}/settle.ts`,

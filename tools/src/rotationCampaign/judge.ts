@@ -38,9 +38,7 @@ export interface Judgement extends Omit<Damage, "outages"> {
 
 const recordsIn = (state: string): Promise<ReadonlyArray<RotationRecord>> =>
   Effect.runPromise(
-    Effect.scoped(
-      Effect.flatMap(SqlRotations.make({ url: state }), (storage) => Stream.runCollect(storage.query({})))
-    )
+    Effect.scoped(Effect.flatMap(SqlRotations.make({ url: state }), (storage) => Stream.runCollect(storage.query({}))))
   )
 
 /** The keys that must be live, and no others: the new one, the old one, or both. */
@@ -78,7 +76,9 @@ const problemsOf = (run: Run, { held, live, record, revokedAt, written }: Sight,
   if (expected === undefined || expected.length !== live.length || !expected.every((key) => live.includes(key))) {
     problems.unended = 1
     const reason = failure === undefined ? (problem ?? "") : failure.message
-    say(`${id} is ${status} at ${step} with ${live.length} live keys: ${live.join(", ")}; old ${old.id}, new ${custody?.id ?? "none"}; ${reason}`)
+    say(
+      `${id} is ${status} at ${step} with ${live.length} live keys: ${live.join(", ")}; old ${old.id}, new ${custody?.id ?? "none"}; ${reason}`
+    )
   }
   if (status === "done" && revokedAt !== undefined && revokedAt < written + overlap - grain) {
     problems.early = 1

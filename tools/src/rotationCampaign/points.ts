@@ -26,7 +26,9 @@ export interface Course {
 export type Passage = "arrived" | "committed"
 
 /** The call and the passage of a point that lies at a backend; undefined for all others. */
-export const passageOf = ({ point }: Trap): { readonly call: "create" | "revoke"; readonly at: Passage } | undefined => {
+export const passageOf = ({
+  point
+}: Trap): { readonly call: "create" | "revoke"; readonly at: Passage } | undefined => {
   const found = /\/(create|revoke)\.(arrived|committed)$/.exec(point)
   const [, call, at] = found ?? []
   return (call === "create" || call === "revoke") && (at === "arrived" || at === "committed") ? { call, at } : undefined

@@ -39,6 +39,8 @@ export interface RoundOptions {
   readonly folder: string
   readonly postgres: Postgres | undefined
   readonly without: GuardName | undefined
+  /** How many runs take each course. */
+  readonly copies: number
   /** Only courses of this kind; all when omitted. */
   readonly courses?: (course: Course) => boolean
 }
@@ -50,6 +52,8 @@ export interface Outcome extends Damage {
   readonly fate: Fate
   readonly runs: number
   readonly processes: number
+  /** Processes that ended while a run stood at its point in them. */
+  readonly endedProcesses: number
   /** Runs whose process ended, by point. */
   readonly ended: ReadonlyMap<string, number>
   readonly statuses: Judgement["statuses"]
@@ -195,7 +199,9 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
   // What a stopped process left is finished by one that lives.
   const isPossible = ({ traps }: Course) => fate !== "stop" || traps.length === 1
   const courses = coursesOf(backend).filter((course) => isPossible(course) && (options.courses?.(course) ?? true))
-  const planned = courses.map((course, index) => [`run-${index + 1}`, course] as const)
+  const planned = Array.from({ length: options.copies }, () => courses)
+    .flat()
+    .map((course, index) => [`run-${index + 1}`, course] as const)
   const places = planned.map(([name], index): readonly [string, Place] => [
     name,
     (index + number) % 2 === 0 ? "file" : "variable"
@@ -215,7 +221,12 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
   try {
     const olds = await seed(options, house, held, scale, places)
     const runs = planned.map(([name, course], index): readonly [Run, Course] => [
-      { name, path: course.path, place: places[index]?.[1] ?? "file", old: olds[index] ?? { id: name as Run["old"]["id"] } },
+      {
+        name,
+        path: course.path,
+        place: places[index]?.[1] ?? "file",
+        old: olds[index] ?? { id: name as Run["old"]["id"] }
+      },
       course
     ])
     await pauseScaled(scale, isDatabase(backend) ? 0 : visible)
@@ -223,10 +234,13 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
     for (const [name, { path }] of planned) if (path === "lost") lost.add(name)
     const crew = makeCrew(runs)
     circle.crew = crew
-    const prober = probe(house, held, runs.map(([run]) => run))
+    const prober = probe(
+      house,
+      held,
+      runs.map(([run]) => run)
+    )
     circle.prober = prober
     const state = engine === "embedded" ? `sqlite:${join(folder, "state.db")}` : await databaseOf(options.postgres)
-    ;(crew as any).state = state
     const random = () => randomBytes(32).toString("base64url")
     await play({
       options,
@@ -250,7 +264,13 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
       }
     })
     const seen: Findings = await prober.stop()
-    const about = { house, folder: held, state, runs: runs.map(([run]) => run), overlap: overlapMilliseconds / scale.factor }
+    const about = {
+      house,
+      folder: held,
+      state,
+      runs: runs.map(([run]) => run),
+      overlap: overlapMilliseconds / scale.factor
+    }
     const { details, ...judged } = await judge(about)
     return {
       ...judged,
@@ -259,6 +279,7 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
       fate,
       runs: runs.length,
       processes: crew.processes,
+      endedProcesses: crew.endedProcesses,
       ended: crew.ended,
       asked: crew.asked.size,
       outages: seen.outages.length,

@@ -19,7 +19,9 @@ export const scaledStorage = (storage: RotationStorage["Service"], scale: Scale)
 }
 
 const rotationOf = (payload: unknown): string | undefined =>
-  typeof payload === "object" && payload !== null && "rotationId" in payload && typeof payload.rotationId === "string" ? payload.rotationId : undefined
+  typeof payload === "object" && payload !== null && "rotationId" in payload && typeof payload.rotationId === "string"
+    ? payload.rotationId
+    : undefined
 
 /**
  * Wraps an engine: workflows run on `clock`, and their timers end that much earlier. A timer that was set is a point of its
@@ -48,7 +50,9 @@ export const scaledEngine = (
     deferredDone: (deferred, options) => onMachineTime(engine.deferredDone(deferred, options)),
     scheduleClock: (workflow, options) => {
       const duration = Duration.millis(Duration.toMillis(options.clock.duration) / factor)
-      const scheduled = onMachineTime(engine.scheduleClock(workflow, { ...options, clock: { ...options.clock, duration } }))
+      const scheduled = onMachineTime(
+        engine.scheduleClock(workflow, { ...options, clock: { ...options.clock, duration } })
+      )
       const rotation = rotations.get(options.executionId)
       return rotation === undefined ? scheduled : gateOf(rotation).at(scheduled, "timer")
     }

@@ -109,7 +109,10 @@ const resourcesOf = Effect.fnUntraced(function* (
   const driver = yield* onMachineTime(driverOf(setup))
   const runs = new Map(setup.runs.map((run) => [run.name, run]))
   const stores = yield* Effect.forEach(setup.runs, (run) =>
-    Effect.map(storeOf(setup, driver, run, gateOf(run.name)), (store) => [run.name, () => Effect.succeed(store)] as const)
+    Effect.map(
+      storeOf(setup, driver, run, gateOf(run.name)),
+      (store) => [run.name, () => Effect.succeed(store)] as const
+    )
   )
   const unknown: Run = { name: "", path: "whole", old: { id: "" as Run["old"]["id"] }, place: "file" }
   const runOf = (name: string) => runs.get(name) ?? unknown

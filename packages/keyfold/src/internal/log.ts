@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import { Shell } from "../Shell.ts"
 import { stringify } from "./json.ts"
+import { readLine, sentence, type LogLine } from "./logLine.ts"
 import type { SharedFlags } from "./root.ts"
 import { escape } from "./text.ts"
 
@@ -21,27 +22,10 @@ const levels: { readonly [Name in SharedFlags["logLevel"]]: LogLevel } = {
   none: "None"
 }
 
-const words: Readonly<Record<string, string>> = { Warn: "warning" }
-
-const textOf = (message: unknown): string =>
-  (Array.isArray(message) ? message : [message]).filter((part) => typeof part === "string").join(" ")
-
-/** Annotations of Keyfold's own: any other may hold anything. */
-const own = (annotations: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(annotations).flatMap(([name, value]) =>
-      name.startsWith("keyfold.") && typeof value === "string" ? [[name.slice("keyfold.".length), value] as const] : []
-    )
-  )
-
-const render = (line: Logger.Options<unknown>, json: boolean): string => {
-  const text = textOf(line.message)
-  if (text === "") return ""
-  if (!json) return `keyfold: ${words[line.logLevel] ?? line.logLevel.toLowerCase()}: ${escape(text)}\n`
-  const { date, fiber, logLevel } = line
-  const annotations = own(fiber.getRef(References.CurrentLogAnnotations))
-  const log = { time: date.toISOString(), level: logLevel.toLowerCase(), message: text, ...annotations }
-  return `${stringify({ log })}\n`
+const render = (line: LogLine, json: boolean): string => {
+  if (!json) return `${escape(sentence(line))}\n`
+  const { annotations, level, message, time } = line
+  return `${stringify({ log: { time: time.toISOString(), level: level.toLowerCase(), message, ...annotations } })}\n`
 }
 
 /**
@@ -53,9 +37,11 @@ export const layer = ({ json, logFormat, logLevel }: SharedFlags): Layer.Layer<n
     Effect.map(Shell, ({ stderr }) =>
       Layer.merge(
         Logger.layer([
-          Logger.make((line) => {
+          Logger.make((options) => {
+            const line = readLine(options)
+            if (line === undefined) return
             const text = render(line, Option.getOrElse(logFormat, () => (json ? "json" : "text")) === "json")
-            if (text !== "") Effect.runFork(Effect.ignore(stderr.write(text)))
+            Effect.runFork(Effect.ignore(stderr.write(text)))
           })
         ]),
         Layer.succeed(References.MinimumLogLevel, levels[logLevel])

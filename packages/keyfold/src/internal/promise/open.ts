@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { Keys, OpenOptions } from "../../open.ts"
 import { carried } from "../carried.ts"
+import { logging } from "./logging.ts"
 import { makeRunner, runOnce } from "./runner.ts"
 import { makeStore } from "./store.ts"
 import { callSite } from "./trace.ts"
@@ -58,7 +59,7 @@ export const openKeys = async (options: OpenOptions): Promise<Keys> => {
   ])
   const scope = Scope.makeUnsafe()
   const opening = Effect.gen(function* () {
-    const context = yield* Layer.build(transport)
+    const context = yield* Layer.build(Layer.merge(transport, logging(options)))
     const live = yield* Effect.provide(
       make({ ...configurationOptions(options), builtIn: { ...builtIn, ...options.builtIn } }),
       context
