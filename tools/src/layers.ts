@@ -21,7 +21,8 @@ const linesPerDialect = 350
 
 /** The row of each package, by package name. */
 export const layers: Readonly<Record<string, Layer>> = {
-  "@keyfold/core": { ...portable, packages: [], libraries: ["effect"] },
+  // Marks of long lists are checked synchronously, which neither Web Crypto nor a stable effect module offers.
+  "@keyfold/core": { ...portable, packages: [], libraries: ["effect", "@noble/hashes"] },
   "@keyfold/http": { ...portable, packages: ["@keyfold/core"], libraries: ["effect", "ky"] },
   "@keyfold/undici": {
     node: true,
