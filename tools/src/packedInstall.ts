@@ -3,7 +3,7 @@
  * adapter, imports and type-checks everything without the repository's own export condition, and runs the command.
  */
 import { spawnSync } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
@@ -33,6 +33,7 @@ interface Outcome {
 
 const fixtures = join(import.meta.dirname, "../fixtures")
 const example = "keyfold-adapter-example"
+const bundler = join(import.meta.dirname, "build/commandBundle.ts")
 const tsc = createRequire(import.meta.url)
   .resolve("typescript/package.json")
   .replace("package.json", "bin/tsc")
@@ -61,6 +62,20 @@ const node = (cwd: string, ...args: ReadonlyArray<string>): Outcome => run(cwd, 
 
 const expectRun = (file: string, mend: string, { ok, output }: Outcome): ReadonlyArray<Finding> =>
   ok ? [] : [{ file, problem: output, mend }]
+
+const build = (root: string, packages: ReadonlyArray<Package>): ReadonlyArray<Finding> => {
+  const compiled = expectRun(
+    "tsc -b",
+    "make the sources compile",
+    node(root, tsc, "-b", ...packages.map(({ folder }) => folder))
+  )
+  if (compiled.length > 0) return compiled
+  return packages
+    .filter(({ name }) => name === "keyfold")
+    .flatMap(({ folder }) =>
+      expectRun("tools/src/build/commandBundle.ts", "make the command bundle", node(join(root, folder), bundler))
+    )
+}
 
 /** Packs the public packages into `folder`. Lifecycle scripts stay off, so that no other test loses its `dist`. */
 const pack = (root: string, folder: string, packages: ReadonlyArray<Package>): ReadonlyArray<Packed> => {
@@ -221,19 +236,34 @@ const useEverything = ({ folder, packed }: Consumer): ReadonlyArray<Finding> => 
     : [...findings, { file: "tools/fixtures/consumer.ts.txt", problem: output, mend: "make the packed packages run" }]
 }
 
+/** Does something while nothing can load the installed effect. */
+const withoutEffect = <A>(folder: string, run: () => A): A => {
+  const installed = join(folder, "node_modules/effect")
+  const aside = join(folder, "node_modules/.effect")
+  renameSync(installed, aside)
+  try {
+    return run()
+  } finally {
+    renameSync(aside, installed)
+  }
+}
+
 /** Runs the installed command; a `keyfold` package that declares no command yet has nothing to run. */
 const runCommand = ({ folder, packed }: Consumer): ReadonlyArray<Finding> => {
   const manifest = packed.find(({ entry }) => entry.name === "keyfold")?.entry.manifest
   if (manifest?.bin?.["keyfold"] === undefined) return []
   const command = join(folder, "node_modules/.bin/keyfold")
   writeFileSync(join(folder, "keyfold.yaml"), `stores:\n  example: { adapter: ${example}, prefix: third }\n`)
+  writeFileSync(join(folder, "own.yaml"), "stores: { own: { adapter: occam, apiKey: { env: OCCAM } } }\n")
   const version = run(folder, command, "--version")
+  const bundled = withoutEffect(folder, () => run(folder, command, "stores", "--config", "own.yaml", "--json"))
   const capabilities = run(folder, command, "capabilities", "--store", "example", "--json")
   return [
     ...expectRun("keyfold --version", "make the installed command start", version),
     ...(version.stdout.includes(manifest.version ?? "?")
       ? []
       : [{ file: "keyfold --version", problem: `printed ${version.output}`, mend: `print ${manifest.version}` }]),
+    ...expectRun("keyfold stores", "run the bundle where the configuration names only adapters of keyfold's", bundled),
     ...expectRun("keyfold capabilities", "load adapters from the configuration file's folder", capabilities),
     ...(isJson(capabilities.stdout)
       ? []
@@ -255,11 +285,7 @@ const steps = [installPacked, importEverything, installThirdParty, useEverything
 /** Builds, packs, lints, installs and uses every public package; the first step with a finding is the last one run. */
 export const packedInstall = async (root: string): Promise<ReadonlyArray<Finding>> => {
   const packages = readWorkspace(root).packages.filter(({ manifest }) => manifest.private !== true)
-  const built = expectRun(
-    "tsc -b",
-    "make the sources compile",
-    node(root, tsc, "-b", ...packages.map(({ folder }) => folder))
-  )
+  const built = build(root, packages)
   if (built.length > 0) return built
   const temporary = mkdtempSync(join(tmpdir(), "keyfold-packed-"))
   try {

@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as AdapterLoader from "./AdapterLoader.ts"
 import type * as Finding from "./Finding.ts"
+import type { GatewaySettings } from "./GatewaySettings.ts"
 import type { Mistake } from "./internal/document.ts"
 import { adapterNamesIn } from "./internal/file.ts"
 import { accept, findingsOf, judge, open, type Outcome } from "./internal/judge.ts"
@@ -183,11 +184,21 @@ export interface RotationsDefinition {
 }
 
 /**
+ * Describes the gateway of the file. `settings` obtains its secrets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GatewayDefinition {
+  readonly settings: Effect.Effect<GatewaySettings, ConfigurationError>
+}
+
+/**
  * Holds a configuration without mistakes.
  *
  * Relative paths in it start at `folder`, the file's own. `defaultStore` is the store named by `default`, or the only
  * store. Every store opened from it uses its `journal`, where it has one. `idle` is how long a tenant's store that nobody
- * uses stays open. `rotations` is there where the file has that member.
+ * uses stays open. `rotations` and `gateway` are there where the file has these members.
  *
  * @category models
  * @since 0.1.0
@@ -201,6 +212,7 @@ export interface Configuration {
   readonly tenants: ReadonlyMap<string, TenantDefinition>
   readonly idle: Duration.Duration | undefined
   readonly rotations: RotationsDefinition | undefined
+  readonly gateway: GatewayDefinition | undefined
 }
 
 /**

@@ -7,6 +7,8 @@ import * as SecretReference from "@keyfold/node/SecretReference"
 import * as JsonSchema from "effect/JsonSchema"
 import type * as Schema from "effect/Schema"
 import { File } from "./internal/file.ts"
+import { GatewaySettings } from "./GatewaySettings.ts"
+import { base as gatewayPath } from "./internal/gateway.ts"
 import { base as journalPath, defaultAdapter, Members as JournalMembers } from "./internal/journal.ts"
 import { join, of, propertiesOf, secretName } from "./internal/jsonSchema.ts"
 import { Rotation } from "./internal/rotation/schedule.ts"
@@ -102,6 +104,12 @@ const common: Json = {
   [rotationName]: of(Rotation)
 }
 
+/** The members that no adapter has a say in. */
+const plain = (properties: Json): Json => ({
+  [String(gatewayPath[0])]: { ...described(properties["gateway"]), ...of(GatewaySettings) },
+  [String(rotationsPath[0])]: { ...described(properties["rotations"]), ...of(RotationsMembers) }
+})
+
 /**
  * Writes the JSON Schema (draft 7) of a configuration file whose stores may use these adapters, and any other: what is
  * known of one is what its own schemas say.
@@ -142,7 +150,7 @@ export const make = (adapters: ReadonlyArray<KnownAdapter>): JsonSchema.JsonSche
       stores: { ...described(properties["stores"]), type: "object", minProperties: 1, additionalProperties: store },
       tenants: { ...described(properties["tenants"]), type: "object", additionalProperties: tenant(adapters) },
       [String(journalPath[0])]: { ...described(properties["journal"]), ...anyJournal },
-      [String(rotationsPath[0])]: { ...described(properties["rotations"]), ...of(RotationsMembers) }
+      ...plain(properties)
     },
     definitions: {
       ...common,

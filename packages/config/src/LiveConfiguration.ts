@@ -5,6 +5,7 @@
  */
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { KeyStore } from "@keyfold/core/KeyStore"
+import type { Source } from "@keyfold/core/KeyStores"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -55,6 +56,7 @@ export interface Reloaded {
  * - `forTenant` gives a tenant's store; open one for each request or piece of work.
  * - `store` gives a store of the file by name, or the default store: the operator's whole view, shared by all who have it
  *   open.
+ * - `sources` are all stores with the tenants they serve, for as long as the scope is open: see `KeyStores`.
  * - `reload` reads the file and every secret again. A file with mistakes changes nothing and fails with all of them. Else
  *   who comes next gets the new configuration, and who has a store open finishes on it; it returns once nobody can use the
  *   old one any more, or once `drain` is over.
@@ -66,6 +68,7 @@ export interface LiveConfiguration {
   readonly current: Effect.Effect<Configuration.Configuration>
   readonly forTenant: (tenant: string) => Effect.Effect<KeyStore["Service"], ConfigurationError, Scope.Scope>
   readonly store: (name?: string) => Effect.Effect<KeyStore["Service"], ConfigurationError, Scope.Scope>
+  readonly sources: Effect.Effect<ReadonlyArray<Source>, ConfigurationError, Scope.Scope>
   readonly reload: Effect.Effect<Reloaded, ConfigurationError>
 }
 
@@ -115,6 +118,7 @@ export const make = Effect.fnUntraced(function* (
     current: Effect.sync(() => current().configuration),
     forTenant: (tenant) => generations.use(current, ({ tenants }) => tenants.forTenant(tenant)),
     store: (name) => generations.use(current, (generation) => generations.takeStore(generation, name)),
+    sources: generations.use(current, ({ tenants }) => Effect.succeed(tenants.sources)),
     reload: Effect.flatMap(replace, ({ closed, reloaded }) =>
       Effect.map(Effect.timeoutOption(closed, drain), (outcome) => ({ ...reloaded, drained: Option.isSome(outcome) }))
     )

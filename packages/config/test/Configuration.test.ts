@@ -130,8 +130,8 @@ describe("check and adapterNames", () => {
         line: 2,
         column: 1,
         path: "defalt",
-        problem: `not a known member. Did you mean "default"? Accepted: stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema.`,
-        accepted: "stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema",
+        problem: `not a known member. Did you mean "default"? Accepted: stores, default, journal, rotations, gateway, adapters, retry, budget, tenants, idle, $schema.`,
+        accepted: "stores, default, journal, rotations, gateway, adapters, retry, budget, tenants, idle, $schema",
         suggestion: "default"
       })
       assert.deepStrictEqual(rest, [])

@@ -143,7 +143,7 @@ stores:
       "keyfold.yaml:4:3  stores.other.adapter",
       "  missing; expected the name of an adapter.",
       "keyfold.yaml:5:1  defalt",
-      `  not a known member. Did you mean "default"? Accepted: stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema.`
+      `  not a known member. Did you mean "default"? Accepted: stores, default, journal, rotations, gateway, adapters, retry, budget, tenants, idle, $schema.`
     ]
   )
 
@@ -353,7 +353,7 @@ tenant: {}
       "keyfold.yaml:21:34  stores.same.url",
       "  this name is there twice in one mapping; remove or rename one.",
       "keyfold.yaml:22:1  tenant",
-      `  not a known member. Did you mean "tenants"? Accepted: stores, default, journal, rotations, adapters, retry, budget, tenants, idle, $schema.`
+      `  not a known member. Did you mean "tenants"? Accepted: stores, default, journal, rotations, gateway, adapters, retry, budget, tenants, idle, $schema.`
     ]
   )
 })

@@ -19,6 +19,7 @@ import * as itemReader from "./internal/itemReader.ts"
 import * as itemStream from "./internal/itemStream.ts"
 import { reveal } from "./internal/reveal.ts"
 import { credentialOf, valuesOf } from "./internal/sent.ts"
+import * as timedPull from "./internal/timedPull.ts"
 import { readFailure, toReason, type Refine } from "./HttpReason.ts"
 import { reveals } from "./Scrubber.ts"
 import { ConnectionOptions, Transport, type TransportRequest, type TransportResponse } from "./Transport.ts"
@@ -347,12 +348,7 @@ const decodeItems = <A, I>(
     itemStream.open(itemReader.make(schema, path), response.bytes, {
       first: Effect.tap(moved),
       // Between two batches passes time that is not the backend's.
-      rest: (bytes) =>
-        inTime(
-          timeoutOf(link),
-          () => "maybe",
-          () => bytes
-        ),
+      rest: (bytes) => timedPull.make(timeoutOf(link), bytes),
       failed: (reason) => fail(reason, requestId)
     })
   return Stream.unwrap(attempt(link, call, read))

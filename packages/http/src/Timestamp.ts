@@ -9,6 +9,51 @@ import * as Option from "effect/Option"
 const shape = /^[+-]?\d{4,6}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i
 const zone = /(Z|[+-]\d{2}:?\d{2})$/i
 
+/** The number that the digits from one place to another write, or NaN where there is anything else. */
+const digits = (text: string, from: number, to: number): number => {
+  let number = 0
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (digit < 0 || digit > 9) return Number.NaN
+    number = number * 10 + digit
+  }
+  return number
+}
+
+/** Milliseconds of the fraction from its point on, as a Date reads it: what is shorter than one is dropped. */
+const fraction = (text: string, from: number, to: number): number => {
+  if (from === to) return 0
+  const length = to - from - 1
+  if (length < 1 || length > 9 || text.charCodeAt(from) !== 0x2e || Number.isNaN(digits(text, from + 1, to))) {
+    return Number.NaN
+  }
+  return length < 3 ? digits(text, from + 1, to) * (length === 1 ? 100 : 10) : digits(text, from + 1, from + 4)
+}
+
+/**
+ * Reads the form that most servers write, in UTC and at a time that every calendar has; NaN stands for any other, which is
+ * read with more care. Lists are long, and this is the most of what reading one costs.
+ */
+const plainMillis = (text: string): number => {
+  const isSeparated =
+    text.charCodeAt(4) === 0x2d &&
+    text.charCodeAt(7) === 0x2d &&
+    text.charCodeAt(10) === 0x54 &&
+    text.charCodeAt(13) === 0x3a &&
+    text.charCodeAt(16) === 0x3a
+  if (!isSeparated) return Number.NaN
+  const end = text.charCodeAt(text.length - 1) === 0x5a ? text.length - 1 : text.length
+  const year = digits(text, 0, 4)
+  const month = digits(text, 5, 7)
+  const day = digits(text, 8, 10)
+  const hour = digits(text, 11, 13)
+  const minute = digits(text, 14, 16)
+  const second = digits(text, 17, 19)
+  const isPlain =
+    year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59
+  return isPlain ? Date.UTC(year, month - 1, day, hour, minute, second, fraction(text, 19, end)) : Number.NaN
+}
+
 /**
  * Reads an ISO date and time; without a zone it is UTC, never the local zone of this process.
  *
@@ -19,7 +64,10 @@ const zone = /(Z|[+-]\d{2}:?\d{2})$/i
  * @since 0.1.0
  */
 export const parseUtc = (text: string | null | undefined): DateTime.Utc | undefined => {
-  if (text === null || text === undefined || !shape.test(text)) return undefined
+  if (text === null || text === undefined) return undefined
+  const millis = plainMillis(text)
+  if (!Number.isNaN(millis)) return DateTime.fromDateUnsafe(new Date(millis))
+  if (!shape.test(text)) return undefined
   const separated = text.replace(" ", "T")
   // ECMAScript wants six digits in a signed year; Java writes five.
   const padded = /^\d/.test(separated)

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -15,63 +14,31 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { builtIns } from "./internal/builtIns.ts"
-import { capabilities } from "./internal/commands/capabilities.ts"
-import { config } from "./internal/commands/config.ts"
-import { create } from "./internal/commands/create.ts"
-import { doctor } from "./internal/commands/doctor.ts"
-import { emulate } from "./internal/commands/emulate.ts"
-import { get } from "./internal/commands/get.ts"
-import { init } from "./internal/commands/init.ts"
-import { inventory } from "./internal/commands/inventory.ts"
-import { journal } from "./internal/commands/journal.ts"
-import { list } from "./internal/commands/list.ts"
-import { recover } from "./internal/commands/recover.ts"
-import { revoke } from "./internal/commands/revoke.ts"
-import { rotate } from "./internal/commands/rotate.ts"
-import { rotations } from "./internal/commands/rotations.ts"
-import { stores } from "./internal/commands/stores.ts"
-import { sweep } from "./internal/commands/sweep.ts"
-import { tour } from "./internal/commands/tour.ts"
-import { usage } from "./internal/commands/usage.ts"
-import { verify } from "./internal/commands/verify.ts"
+import { commandsFor } from "./internal/commands.ts"
 import * as ExitCode from "./internal/exitCode.ts"
 import { bug, type Failure, render, report, type Report } from "./internal/failure.ts"
+import * as handOver from "./internal/handOver.ts"
 import { presenter } from "./internal/help.ts"
 import * as log from "./internal/log.ts"
 import { Outcome } from "./internal/outcome.ts"
 import { root } from "./internal/root.ts"
+import * as services from "./internal/services.ts"
 import * as telemetry from "./internal/telemetry.ts"
 import { version } from "./internal/version.ts"
 import { type OutputClosed, Shell } from "./Shell.ts"
 
-const command = root.pipe(
-  Command.withSubcommands([
-    init,
-    config,
-    stores,
-    capabilities,
-    create,
-    list,
-    get,
-    revoke,
-    rotate,
-    rotations,
-    usage,
-    verify,
-    inventory,
-    doctor,
-    journal,
-    recover,
-    sweep,
-    emulate,
-    tour
-  ]),
-  Command.provide((settings) => Layer.provideMerge(telemetry.layer(settings), log.layer(settings)))
-)
+const commandFor = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const commands = yield* commandsFor(args)
+  return root.pipe(
+    Command.withSubcommands(commands),
+    Command.provide((settings) => Layer.provideMerge(telemetry.layer(settings), log.layer(settings))),
+    Command.provide((settings) => handOver.layer(settings))
+  )
+})
 
 const surroundings = (shell: Shell["Service"], json: boolean) =>
   Layer.mergeAll(
-    NodeServices.layer,
+    services.layer,
     CliConfig.layer({ builtIns: builtIns(shell) }),
     CliOutput.layerPresenter(presenter(shell, json))
   )
@@ -105,6 +72,7 @@ export const run = Effect.fnUntraced(function* (args: ReadonlyArray<string>): Ef
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
   const json = options.includes("--json")
   const outcome = yield* Ref.make<ExitCode.ExitCode>(ExitCode.ok)
+  const command = yield* commandFor(args)
   const exit = yield* Command.runWith(command, { version: version() })(args).pipe(
     Effect.provideService(Outcome, outcome),
     Effect.provide(surroundings(shell, json)),

@@ -16,6 +16,6 @@ if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
 } else if (argument === "--version" || argument === "-v") {
   process.stdout.write(`${version()}\n`)
 } else {
-  const { main } = await import("./internal/main.ts")
-  main(process.argv.slice(2))
+  const { start } = await import("./internal/start.ts")
+  await start(process.argv.slice(2))
 }

@@ -24,6 +24,8 @@ const commands = [
   "journal",
   "recover",
   "sweep",
+  "serve",
+  "gateway",
   "emulate",
   "tour"
 ]

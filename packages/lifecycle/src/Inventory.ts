@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { readSource } from "./internal/inventory/source.ts"
+import { together } from "./internal/inventory/together.ts"
 
 /**
  * Names what may be said about a key. Only a key that is `active` is judged.
@@ -187,9 +188,6 @@ export const defaultBroad = (scope: string): boolean => scope.includes("*") || w
 
 const defaultConcurrency = 8
 
-/** Chunks that wait for their consumer; each holds some hundred keys. */
-const waiting = 4
-
 /**
  * Reads every key of the sources, each backend's list once, several sources at the same time, and never more than some
  * hundred keys of each ahead of the consumer. It stops requesting when its consumer stops.
@@ -203,12 +201,7 @@ export const stream = (sources: ReadonlyArray<Source>, options: Options = {}): S
   const { concurrency = defaultConcurrency, tenant } = options
   const meant = tenant === undefined ? sources : sources.filter((source) => source.serves(tenant))
   return Stream.unwrap(
-    Effect.map(DateTime.now, (now) =>
-      Stream.flatMap(Stream.fromIterable(meant), (source) => readSource(source, options, now), {
-        concurrency,
-        bufferSize: waiting
-      })
-    )
+    Effect.map(DateTime.now, (now) => together(meant, (source) => readSource(source, options, now), concurrency))
   )
 }
 
@@ -267,11 +260,11 @@ export const summaryOf = (sources: ReadonlyArray<StoreDone>): Summary => ({
  * @since 0.1.0
  */
 export const summarize = <E, R>(events: Stream.Stream<Event, E, R>): Effect.Effect<Summary, E, R> =>
-  Stream.runFold(
-    events,
-    (): Array<StoreDone> => [],
-    (ends, event) => {
-      if (event._tag === "StoreDone") ends.push(event)
-      return ends
-    }
-  ).pipe(Effect.map(summaryOf))
+  Effect.suspend(() => {
+    const ends: Array<StoreDone> = []
+    const note = (batch: ReadonlyArray<Event>) =>
+      Effect.sync(() => {
+        for (const event of batch) if (event._tag === "StoreDone") ends.push(event)
+      })
+    return Effect.map(Stream.runForEachArray(events, note), () => summaryOf(ends))
+  })

@@ -16,8 +16,11 @@ import {
   type TransportFactory,
   type TransportResponse
 } from "@keyfold/http/Transport"
+import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { Agent, ProxyAgent, request as send, type Dispatcher } from "undici"
@@ -77,6 +80,31 @@ const badProxy = (): ConfigurationError =>
     fix: "Write it like http://user:password@proxy.example.com:3128, with special characters percent-encoded."
   })
 
+// Timers belong to Effect's clock: the pool's own would fail a slow answer on another clock.
+const timers = { headersTimeout: 0, bodyTimeout: 0 }
+
+/** Connections, and how many transports use them. */
+interface Pool {
+  readonly dispatcher: Dispatcher
+  users: number
+}
+
+/** What all transports use that ask for nothing special: a credential belongs to a request, not to a connection. */
+let plainPool: Pool | undefined
+
+const joinPlainPool = Effect.sync(() => {
+  plainPool ??= { dispatcher: new Agent(timers), users: 0 }
+  plainPool.users++
+  return plainPool
+})
+
+const leave = (pool: Pool): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (--pool.users > 0) return Effect.void
+    if (pool === plainPool) plainPool = undefined
+    return Effect.ignore(Effect.tryPromise(() => pool.dispatcher.destroy()))
+  })
+
 const makeDispatcher = Effect.fnUntraced(function* (
   options: ConnectionOptions
 ): Effect.fn.Return<Dispatcher, ConfigurationError> {
@@ -84,8 +112,6 @@ const makeDispatcher = Effect.fnUntraced(function* (
   const refusal = checkTls(tls)
   if (refusal !== undefined) return yield* refusal
   const uri = yield* readOption("proxy", options.proxy)
-  // Timers belong to Effect's clock: the pool's own would fail a slow answer on another clock.
-  const timers = { headersTimeout: 0, bodyTimeout: 0 }
   if (uri === undefined) return new Agent({ ...timers, connect: tls })
   if (!/^https?:$/.test(URL.parse(uri)?.protocol ?? "")) return yield* badProxy()
   const proxyTls = tls.ca === undefined ? {} : { ca: tls.ca }
@@ -95,6 +121,13 @@ const makeDispatcher = Effect.fnUntraced(function* (
     catch: badProxy
   })
 })
+
+const join = (options: ConnectionOptions): Effect.Effect<Pool, ConfigurationError> => {
+  const { ca, clientCertificate, proxy } = options
+  return ca === undefined && clientCertificate === undefined && proxy === undefined
+    ? joinPlainPool
+    : Effect.map(makeDispatcher(options), (dispatcher) => ({ dispatcher, users: 1 }))
+}
 
 const readText = async (body: Dispatcher.ResponseData["body"], limit: number): Promise<string | undefined> => {
   const chunks: Array<Buffer> = []
@@ -108,6 +141,42 @@ const readText = async (body: Dispatcher.ResponseData["body"], limit: number): P
   return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
+type Piece = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, DriverError>
+
+/** The pieces of a body, each when it is asked for. */
+const piecesOf = (body: Dispatcher.ResponseData["body"]): Piece => {
+  let failure: { readonly cause: unknown } | undefined
+  let waiting: (() => void) | undefined
+  const next = (): Piece | undefined => {
+    if (failure !== undefined) return Effect.fail(fromCause(failure.cause))
+    const piece: Buffer | null = body.read()
+    if (piece !== null) return Effect.succeed([piece])
+    if (body.readableEnded) return Cause.done()
+    return body.destroyed ? Effect.fail(fromCause(undefined)) : undefined
+  }
+  const wake = (): void => {
+    const look = waiting
+    waiting = undefined
+    look?.()
+  }
+  body.on("readable", wake).on("end", wake).on("close", wake)
+  body.on("error", (cause) => {
+    failure = { cause }
+    wake()
+  })
+  return Effect.callback((resume) => {
+    const look = (): void => {
+      const piece = next()
+      if (piece === undefined) waiting = look
+      else resume(piece)
+    }
+    look()
+    return Effect.sync(() => {
+      waiting = undefined
+    })
+  })
+}
+
 const toResponse = ({ body, headers, statusCode }: Dispatcher.ResponseData): TransportResponse => ({
   status: statusCode,
   header: (name) => {
@@ -115,24 +184,30 @@ const toResponse = ({ body, headers, statusCode }: Dispatcher.ResponseData): Tra
     return Array.isArray(value) ? value.join(", ") : value
   },
   text: Exchange.boundedText((limit) => readText(body, limit)),
-  bytes: Stream.fromAsyncIterable<Uint8Array, DriverError>(body as AsyncIterable<Uint8Array>, fromCause)
+  bytes: Stream.fromPull(Effect.sync(() => piecesOf(body)))
 })
 
+/** Made once: nobody reads it. */
+const over = new Error("the transport is closed")
+
 /**
- * Builds a pooled transport; its connections close with the scope.
+ * Builds a pooled transport; its calls end with the scope, and its connections with the last transport that uses them.
  *
- * Redirects are never followed and no cookies are kept. Fails with `ConfigurationError` where a certificate, key or
+ * Transports without a proxy, an authority or a certificate of their own share connections. Redirects are never followed and no cookies are kept. Fails with `ConfigurationError` where a certificate, key or
  * proxy cannot be used.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make: TransportFactory = Effect.fnUntraced(function* (options) {
-  const dispatcher = yield* Effect.acquireRelease(makeDispatcher(options), (dispatcher) =>
-    Effect.ignore(Effect.tryPromise(() => dispatcher.destroy()))
+  // The pool may go on without this transport; its calls must not.
+  const end = yield* Effect.acquireRelease(
+    Effect.sync(() => new AbortController()),
+    (end) => Effect.sync(() => end.abort(over))
   )
-  return Exchange.make(async ({ body = null, url, ...request }) => {
-    const answer = await send(url, { ...request, body, dispatcher })
+  const { dispatcher } = yield* Effect.acquireRelease(join(options), leave)
+  return Exchange.make(async ({ body = null, signal, url, ...request }) => {
+    const answer = await send(url, { ...request, signal: AbortSignal.any([signal, end.signal]), body, dispatcher })
     // Aborting an unread body emits an error on the stream that nobody else would listen to.
     answer.body.on("error", () => {})
     return answer

@@ -93,6 +93,8 @@ const roundJob =
       engine,
       fate,
       copies,
+      // Every third round of a cluster has two.
+      runners: number % 3 === 2 ? 2 : 1,
       cache,
       folder,
       postgres,

@@ -159,9 +159,9 @@ const isAtRest = ({ course, heldIn, isOver, isStill }: Pursuit): boolean =>
   heldIn !== undefined || isOver || (isStill && course.path !== "decided")
 
 /** The machine's milliseconds without news after which nothing more is expected of a round by itself. */
-const silence = 9_000
+const silence = 14_000
 
-const patience = 60_000
+const patience = 90_000
 
 /** Waits until every run stands at its trap or is over; has those that nobody is at begun again. */
 export const untilRest = async (crew: Crew, settles: boolean): Promise<void> => {
@@ -171,9 +171,23 @@ export const untilRest = async (crew: Crew, settles: boolean): Promise<void> => 
   for (;;) {
     const busy = [...crew.pursuits.values()].filter((pursuit) => !isAtRest(pursuit))
     if (busy.length === 0) return
+    if (process.env["R6DBG"] && realNow() - crew.heardAt > 5000 && !(crew as any).dumped) {
+        (crew as any).dumped = true
+        const { execFileSync } = await import("node:child_process")
+        const out = []
+        out.push("SILENT " + busy.map((p) => p.run.name + " worker " + crew.hands.indexOf(p.worker as any)) + " processes " + crew.processes + " hands " + crew.hands.length)
+        const url = (crew as any).state
+        const q = (sql: string) => out.push(execFileSync("psql", ["-X", "-A", "-t", "-c", sql, url], { encoding: "utf8" }))
+        q(`select now(), kind, tag, left(entity_id,8), shard_id, processed, last_read, deliver_at, left(payload,120) from keyfold_workflow_messages order by rowid`)
+        q("select address, last_heartbeat, healthy from keyfold_workflow_runners")
+        q("select count(*), pid from pg_locks join pg_database d on d.oid=database where datname=current_database() and locktype='advisory' group by pid")
+        q("select pid, state, wait_event_type, wait_event, now()-state_change, left(query,100) from pg_stat_activity where datname=current_database()")
+        console.error(out.join("\n"))
+    }
     const isSilent = realNow() - crew.heardAt > silence
     if ((isSilent && (isAsked || !settles)) || realNow() - began > patience) {
-      for (const { run } of busy.filter(isBusy)) crew.remarks.push(`${run.name}: it does not go on`)
+      for (const { run } of busy.filter(isBusy))
+        crew.remarks.push(`${run.name} does not go on after ${crew.processes} processes`)
       return
     }
     if (isSilent) {

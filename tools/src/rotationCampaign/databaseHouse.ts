@@ -10,12 +10,12 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { randomBytes } from "node:crypto"
+import { realNow } from "../chaos/scale.ts"
 import { runIn, type House } from "./house.ts"
 
 interface Key {
   readonly id: string
   readonly name: string
-  readonly revoked_at: string | number | null
 }
 
 const clientOf = (url: string): Effect.Effect<SqlClient, unknown, Scope.Scope | Reactivity.Reactivity> =>
@@ -32,22 +32,28 @@ export const databaseHouse = async (url: string): Promise<House> => {
     return { driver, sql: yield* clientOf(url) }
   }).pipe(Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make))
   const { driver, sql } = await Effect.runPromise(Scope.provide(opening, scope))
-  const rows = () => Effect.runPromise(sql<Key>`SELECT id, name, revoked_at FROM keyfold_keys`)
+  const rows = () => Effect.runPromise(sql<Key>`SELECT id, name FROM keyfold_keys`)
   const verify = (secret: string) =>
     driver.verify === undefined
       ? Promise.resolve(false)
       : Effect.runPromise(Effect.map(driver.verify(Redacted.make(secret)), ({ valid }) => valid))
+  const revoked = new Map<string, number>()
+  let before: ReadonlySet<string> = new Set()
   return {
     url,
     credential: pepper,
     live: async () => {
-      const live = await Effect.runPromise(sql<Pick<Key, "id">>`SELECT id FROM keyfold_keys WHERE revoked_at IS NULL`)
-      return new Set(live.map(({ id }) => id))
+      const found = await Effect.runPromise(sql<Pick<Key, "id">>`SELECT id FROM keyfold_keys WHERE revoked_at IS NULL`)
+      const live = new Set(found.map(({ id }) => id))
+      // Who revokes writes the time by its own clock, which is off; this one is the prober's.
+      const now = realNow()
+      for (const id of before) if (!live.has(id)) revoked.set(id, now)
+      before = live
+      return live
     },
     idOf: async (secret) => Option.getOrUndefined(driver.identify?.(Redacted.make(secret)) ?? Option.none())?.id,
     letsIn: verify,
-    revocations: async () =>
-      new Map((await rows()).flatMap(({ id, revoked_at: at }) => (at === null ? [] : [[id, Number(at)] as const]))),
+    revocations: async () => revoked,
     keys: async () =>
       new Map(
         [...Map.groupBy(await rows(), ({ name }) => runIn(name) ?? "")].map(([run, keys]) => [

@@ -98,19 +98,23 @@ export const gatedStorage = (
   },
   transact: <A>(id: RotationId, decide: (snapshot: Snapshot) => Decision<A>) => {
     const gate = gateOf(id)
-    let label: string | undefined
+    let written: { readonly label: string; readonly record: RotationRecord } | undefined
     const noting = (snapshot: Snapshot): Decision<A> => {
       const decision = decide(snapshot)
       const { record: before } = snapshot
-      label = undefined
-      if (decision.record === undefined || before === undefined) return decision
-      label = `${before.step}/${wordFor(before, decision.record, snapshot.now)}`
-      const { status, step } = decision.record
-      gate.step = step
-      report({ kind: "record", run: id, status, step, label })
+      written =
+        decision.record === undefined || before === undefined
+          ? undefined
+          : { label: `${before.step}/${wordFor(before, decision.record, snapshot.now)}`, record: decision.record }
       return decision
     }
-    return gate.around(storage.transact(id, noting), () => label)
+    return gate.around(storage.transact(id, noting), () => {
+      if (written === undefined) return undefined
+      const { label, record } = written
+      gate.step = record.step
+      report({ kind: "record", run: id, status: record.status, step: record.step, label })
+      return label
+    })
   }
 })
 

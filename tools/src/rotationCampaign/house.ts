@@ -11,7 +11,7 @@ export interface House {
   readonly idOf: (secret: string) => Promise<string | undefined>
   /** Whether the backend lets a request with this secret in. */
   readonly letsIn: (secret: string) => Promise<boolean>
-  /** When keys were revoked, in the machine's epoch milliseconds. */
+  /** When keys were seen revoked for the first time, in the machine's epoch milliseconds. */
   readonly revocations: () => Promise<ReadonlyMap<string, number>>
   /** The ids of all keys by the run that their name says. */
   readonly keys: () => Promise<ReadonlyMap<string, ReadonlyArray<string>>>

@@ -1,7 +1,6 @@
 /** One round: a fresh backend, rotations that each stop somewhere else, the end of their processes, and the judgement. */
 import * as KeyStore from "@keyfold/core/KeyStore"
 import { deliverTo } from "@keyfold/core/Sink"
-import { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
@@ -13,7 +12,7 @@ import { drawsOf } from "../chaos/draws.ts"
 import { isEmulated } from "../chaos/emulated.ts"
 import type { Hand, Program } from "../chaos/hand.ts"
 import type { Postgres } from "../chaos/postgres.ts"
-import { clockOf, pause, pauseScaled, realNow, type Scale } from "../chaos/scale.ts"
+import { pause, pauseScaled, realNow, type Scale } from "../chaos/scale.ts"
 import { hire, leave, makeCrew, sprung, standsIn, untilRest, type Crew, type Fate } from "./crew.ts"
 import { databaseHouse } from "./databaseHouse.ts"
 import { emulatedHouse } from "./emulatedHouse.ts"
@@ -41,6 +40,8 @@ export interface RoundOptions {
   readonly without: GuardName | undefined
   /** How many runs take each course. */
   readonly copies: number
+  /** How many runners a cluster begins with; one takes over from the other. */
+  readonly runners: number
   /** Only courses of this kind; all when omitted. */
   readonly courses?: (course: Course) => boolean
 }
@@ -89,7 +90,6 @@ const seed = (
   { backend }: RoundOptions,
   house: House,
   held: string,
-  scale: Scale,
   planned: ReadonlyArray<readonly [string, Place]>
 ): Promise<ReadonlyArray<Run["old"]>> => {
   const { credential, url } = house
@@ -111,7 +111,7 @@ const seed = (
       { concurrency: 6 }
     )
   })
-  return Effect.runPromise(Effect.provideService(Effect.scoped(seeding), Clock, clockOf(scale, 0)))
+  return Effect.runPromise(Effect.scoped(seeding))
 }
 
 /** How long reads of the emulated backends do not see what was just made, in scaled milliseconds. */
@@ -176,13 +176,44 @@ const stopOne = async (stage: Stage): Promise<void> => {
   await first.kill()
 }
 
+const runnersOf = ({ engine, fate, runners }: RoundOptions): number =>
+  engine === "cluster" && fate !== "stop" ? runners : 1
+
+/** How long runners may take to share out their work, in the machine's milliseconds. */
+const sharing = 20_000
+
+/**
+ * Waits until runners have shared out their work, as they do when they join: a run that stands at its trap cannot be handed
+ * from one to the other.
+ */
+const shared = async ({ options: { postgres }, setup: { state } }: Stage, runners: number): Promise<void> => {
+  const query = `SELECT pid, count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE locktype = 'advisory' AND datname = current_database() GROUP BY pid ORDER BY pid`
+  const until = realNow() + sharing
+  for (let before = ""; realNow() < until;) {
+    await pause(700)
+    const locks = (await postgres?.query(state, query)) ?? []
+    const now = locks.join()
+    if (locks.length === runners && now === before) return
+    before = now
+  }
+}
+
+/** Rotations that are begun together, and the machine's milliseconds until the next ones are. */
+const together = 8
+const apart = 200
+
 const play = async (stage: Stage): Promise<void> => {
   const { crew, options } = stage
-  const size = options.engine === "cluster" && options.fate !== "stop" ? 2 : 1
+  const size = runnersOf(options)
   await Promise.all(Array.from({ length: size }, () => hireOne(stage)))
-  // Runners share out their work when they join; what begins after that stays where it is.
-  if (size > 1) await pause(2_000)
-  crew.hands[0]?.tell({ kind: "start", runs: [...crew.pursuits.keys()] })
+  if (size > 1) await shared(stage, size)
+  // All at once they would want the database for so long that the runner could not renew its lock.
+  const names = [...crew.pursuits.keys()]
+  for (let at = 0; at < names.length; at += together) {
+    crew.hands[0]?.tell({ kind: "start", runs: names.slice(at, at + together) })
+    await pause(apart)
+  }
   // A caller whose process died before it began anything asks another one.
   await (options.fate === "stop" ? stopOne(stage) : endAll(stage))
   await Promise.all(crew.hands.splice(0).map((hand) => hand.kill()))
@@ -219,7 +250,7 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
   }
   const house = await openHouse(options, folder, scale, { watches, lost, passed, revoked: () => circle.prober?.look() })
   try {
-    const olds = await seed(options, house, held, scale, places)
+    const olds = await seed(options, house, held, places)
     const runs = planned.map(([name, course], index): readonly [Run, Course] => [
       {
         name,
@@ -241,6 +272,7 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
     )
     circle.prober = prober
     const state = engine === "embedded" ? `sqlite:${join(folder, "state.db")}` : await databaseOf(options.postgres)
+    ;(crew as any).state = state
     const random = () => randomBytes(32).toString("base64url")
     await play({
       options,
@@ -260,7 +292,8 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
         folder: held,
         scale,
         clockOffset: 0,
-        takeOverAfter: 3_000
+        // Runners that share their work must not lose each other on a busy machine.
+        takeOverAfter: runnersOf(options) > 1 ? 10_000 : 5_000
       }
     })
     const seen: Findings = await prober.stop()

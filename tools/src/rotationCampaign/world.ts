@@ -52,15 +52,21 @@ const isLetIn = (setup: Setup, secret: string): Effect.Effect<boolean, Resources
 }
 
 /** A probe that tries secrets at the door; of old keys it has kept a copy. */
-const doorOf = (setup: Setup, { name, old }: Run, gate: Gate): Resources.Probe => ({
-  accepts: ({ secret }) => gate.at(isLetIn(setup, Redacted.value(secret)), "probe"),
-  refuses: ({ id }) =>
-    Effect.suspend(() => {
-      const path = oldSecretFile(setup.folder, name)
-      if (id !== old.id || !existsSync(path)) return Effect.fail(noAnswer)
-      return gate.at(Effect.map(isLetIn(setup, readFileSync(path, "utf8")), (isIn) => !isIn))
-    })
-})
+const doorOf = (setup: Setup, { name, old, path }: Run, gate: Gate): Resources.Probe => {
+  const accepts: Resources.Probe["accepts"] = ({ secret }) => gate.at(isLetIn(setup, Redacted.value(secret)), "probe")
+  // Nobody keeps the secret of a new key that is given up.
+  if (path === "decided") return { accepts }
+  const copy = oldSecretFile(setup.folder, name)
+  return {
+    accepts,
+    refuses: ({ id }) =>
+      Effect.suspend(() =>
+        id === old.id && existsSync(copy)
+          ? gate.at(Effect.map(isLetIn(setup, readFileSync(copy, "utf8")), (isIn) => !isIn))
+          : Effect.fail(noAnswer)
+      )
+  }
+}
 
 /** Loses the first answer of a backend that no wire lies before. */
 const losing = (driver: Driver): Driver => {
@@ -138,7 +144,7 @@ const engineOf = ({ state, takeOverAfter }: Setup) =>
         SqlWorkflow.layer({
           url: state,
           takeOverAfter: Duration.millis(takeOverAfter),
-          pollInterval: Duration.millis(150),
+          pollInterval: Duration.millis(250),
           // A run that stands at its trap keeps its place.
           concurrency: 500
         })

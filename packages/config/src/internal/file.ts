@@ -30,6 +30,11 @@ export const File = Schema.Struct({
       .annotate({ expected: "a mapping that says where rotations are kept" })
       .annotateKey({ description: "Where rotations of keys are kept, and the sinks, probes and checks they may name." })
   ),
+  gateway: Schema.optionalKey(
+    Schema.Record(Schema.String, Schema.Unknown)
+      .annotate({ expected: "a mapping that says how the gateway serves" })
+      .annotateKey({ description: "How keyfold serve serves the tenants over HTTP, and whom it lets in." })
+  ),
   adapters: Schema.optionalKey(
     AdapterNames.annotateKey({ description: "The only adapters this file may load; all of them when omitted." })
   ),
@@ -71,6 +76,7 @@ export interface Reading {
   readonly defaultStore: string | undefined
   readonly journal: object | undefined
   readonly rotations: object | undefined
+  readonly gateway: object | undefined
   readonly tenants: ReadonlyArray<readonly [name: string, written: string | object]>
   readonly retry: Retry
   readonly budget: Budget | undefined
@@ -105,17 +111,20 @@ export const tenantsIn = (value: unknown): Reading["tenants"] =>
     (entry): entry is [string, string | object] => typeof entry[1] === "string" || isMapping(entry[1])
   )
 
-/** Finds the journal, where it is a mapping. */
-export const journalIn = (value: unknown): object | undefined => {
-  const found = memberOf(value, "journal")
+/** Finds a member, where it is a mapping. */
+const mappingIn = (value: unknown, name: string): object | undefined => {
+  const found = memberOf(value, name)
   return isMapping(found) ? found : undefined
 }
 
+/** Finds the journal, where it is a mapping. */
+export const journalIn = (value: unknown): object | undefined => mappingIn(value, "journal")
+
 /** Finds what is said of rotations, where it is a mapping. */
-export const rotationsIn = (value: unknown): object | undefined => {
-  const found = memberOf(value, "rotations")
-  return isMapping(found) ? found : undefined
-}
+export const rotationsIn = (value: unknown): object | undefined => mappingIn(value, "rotations")
+
+/** Finds what is said of the gateway, where it is a mapping. */
+export const gatewayIn = (value: unknown): object | undefined => mappingIn(value, "gateway")
 
 /** Lists the adapters that may be loaded; undefined where the file does not limit them. */
 export const allowedIn = (value: unknown): ReadonlyArray<string> | undefined => {
@@ -156,6 +165,7 @@ export const read = (value: unknown): Reading => {
     defaultStore: names.length === 1 ? names[0] : textIn(value, "default"),
     journal: journalIn(value),
     rotations: rotationsIn(value),
+    gateway: gatewayIn(value),
     tenants: tenantsIn(value),
     retry,
     budget,
@@ -170,6 +180,7 @@ export const unreadable: Reading = {
   defaultStore: undefined,
   journal: undefined,
   rotations: undefined,
+  gateway: undefined,
   tenants: [],
   retry: {},
   budget: undefined,

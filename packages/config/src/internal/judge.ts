@@ -7,6 +7,7 @@ import { dirname } from "node:path"
 import * as AdapterLoader from "../AdapterLoader.ts"
 import type {
   Configuration,
+  GatewayDefinition,
   JournalDefinition,
   Options,
   RotationsDefinition,
@@ -14,9 +15,11 @@ import type {
   TenantDefinition
 } from "../Configuration.ts"
 import * as Finding from "../Finding.ts"
+import { GatewaySettings } from "../GatewaySettings.ts"
 import { baseOf as storeBase, define, judgeStore, spendersOf, type Context, type Loaded } from "./define.ts"
 import { parse, type Document, type Mistake } from "./document.ts"
 import * as file from "./file.ts"
+import * as gateways from "./gateway.ts"
 import { isolationMistakes } from "./isolation.ts"
 import * as journals from "./journal.ts"
 import { read, type Source } from "./locate.ts"
@@ -76,6 +79,7 @@ const adapterOf = (loaded: Loaded, name: string | undefined): Adapter<unknown> |
 const override = (value: unknown, loaded: Loaded, env: Exclude<Options["env"], undefined>): Overridden => {
   const journal = file.journalIn(value)
   const rotations = file.rotationsIn(value)
+  const gateway = file.gatewayIn(value)
   const parts = [
     ...file.storesIn(value).map(([name, written]) => {
       const options = adapterOf(loaded, file.textIn(written, "adapter"))?.options
@@ -85,7 +89,8 @@ const override = (value: unknown, loaded: Loaded, env: Exclude<Options["env"], u
       const options = adapterOf(loaded, journals.adapterNameOf(written))?.journal?.options
       return { base: journals.base, schemas: options === undefined ? [] : [options] }
     }),
-    ...(rotations === undefined ? [] : [{ base: settings.base, schemas: [settings.Database] }])
+    ...(rotations === undefined ? [] : [{ base: settings.base, schemas: [settings.Database] }]),
+    ...(gateway === undefined ? [] : [{ base: gateways.base, schemas: [GatewaySettings] }])
   ]
   const ofParts = parts.flatMap(({ base, schemas }) => schemas.flatMap(({ ast }) => targetsOf(ast, base)))
   return apply(value, {
@@ -123,6 +128,7 @@ interface Parts {
   readonly tenants: ReadonlyMap<string, TenantDefinition>
   readonly journal: JournalDefinition | undefined
   readonly rotations: RotationsDefinition | undefined
+  readonly gateway: GatewayDefinition | undefined
   readonly purses: Purses
 }
 
@@ -175,15 +181,17 @@ const defineParts = Effect.fnUntraced(function* (
   const shapes = [...candidates.map(({ judged }) => judged.shape), ...ofTenants.map(({ shape }) => shape)]
   const schedules = shapes.flatMap((shape) => shape?.schedules ?? [])
   const rotations = yield* defineRotations(context, reading, schedules)
+  const gateway = yield* gateways.define(obtaining, reading.gateway)
   return {
     mistakes: [
-      ...failuresOf([...judged, ...stores, ...definedTenants, journal, rotations]),
+      ...failuresOf([...judged, ...stores, ...definedTenants, journal, rotations, gateway]),
       ...isolationMistakes(candidates, ofTenants, reading.journal !== undefined)
     ],
     stores: byName(successesOf(stores)),
     tenants: byName(successesOf(definedTenants)),
     journal: Result.isSuccess(journal) ? journal.success : undefined,
     rotations: Result.isSuccess(rotations) ? rotations.success : undefined,
+    gateway: Result.isSuccess(gateway) ? gateway.success : undefined,
     purses: given.budgets.purses
   }
 })

@@ -45,7 +45,9 @@ const readBy = (value: unknown): ReadonlyArray<string> => {
   return [...(typeof env === "string" ? [env] : []), ...Object.values(value).flatMap(readBy)]
 }
 
-const heads = ["STORES", "JOURNAL", "RETRY", "BUDGET", "TENANTS", "ROTATIONS"].map((head) => `KEYFOLD_${head}_`)
+const heads = ["STORES", "JOURNAL", "RETRY", "BUDGET", "TENANTS", "ROTATIONS", "GATEWAY"].map(
+  (head) => `KEYFOLD_${head}_`
+)
 
 const unknown = (variable: string, { targets }: Sources): Mistake => {
   const settable = targets.flatMap((target) => (target.read === undefined ? [] : [target.variable]))

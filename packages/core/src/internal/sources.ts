@@ -1,4 +1,5 @@
 /** The operator's view: every key of a store, read once, and whose each of them is. */
+import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
@@ -77,12 +78,7 @@ const ofNobody = (origin: Origin, unassigned: Unassigned, partition?: string): W
 })
 
 /** A backend may hand over a list of any length at once; what is made of it must not be as long. */
-const slice = 512
-
-const slices = function* (keys: ReadonlyArray<ApiKey>): Generator<ReadonlyArray<ApiKey>> {
-  if (keys.length <= slice) yield keys
-  else for (let from = 0; from < keys.length; from += slice) yield keys.slice(from, from + slice)
-}
+const slice = 1024
 
 const select = (reading: Reading, attribute: Attribute, keys: ReadonlyArray<ApiKey>, now: DateTime.Utc) => {
   const { driver, filter } = reading
@@ -102,9 +98,13 @@ const select = (reading: Reading, attribute: Attribute, keys: ReadonlyArray<ApiK
 /** Every key of one driver, attributed one by one. */
 const read = (reading: Reading, attribute: Attribute): Keys =>
   batches(reading, reading.filter).pipe(
-    Stream.flatMap((keys) => Stream.fromIterable(slices(keys))),
+    Stream.filter(Arr.isReadonlyArrayNonEmpty),
+    // Not a stream of slices for each batch: what opens and closes a scope that often is kept alive by its predecessors.
+    Stream.mapArray((chunk) => Arr.flatMap(chunk, (keys) => Arr.chunksOf(keys, slice))),
     Stream.mapEffect((keys) => Effect.map(DateTime.now, (now) => select(reading, attribute, keys, now))),
-    Stream.flattenIterable,
+    // Flattening them as iterables holds on to batches that are long gone.
+    Stream.filter(Arr.isArrayNonEmpty),
+    Stream.flattenArray,
     Stream.mapError((failure) => failed(reading, "list", failure))
   )
 

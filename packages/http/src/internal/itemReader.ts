@@ -3,9 +3,12 @@ import { InvalidResponse } from "@keyfold/core/KeyStoreError"
 import * as Schema from "effect/Schema"
 import { undocumented } from "./badBody.ts"
 import * as jsonItems from "./jsonItems.ts"
+import * as plainDecoder from "./plainDecoder.ts"
 
-/** A body up to this length is read as one text, the fastest way for short lists; a longer one in stretches. */
-const shortBody = 256 * 1024
+/**
+ * A body up to this length is read as one text, the fastest way for short lists; a longer one in stretches. Longer texts
+ * would be costly to make: the engine keeps them apart from others.
+ */
 const stretch = 64 * 1024
 
 /** Turns pieces of a body into the items they complete; undefined stands for the end of the body. */
@@ -13,16 +16,16 @@ const makeParser = (path: ReadonlyArray<string>) => {
   const decoder = new TextDecoder()
   const reading = jsonItems.make(path)
   let waiting = ""
-  let enough = shortBody
+  let isLong = false
   return (piece: Uint8Array | undefined): jsonItems.Items => {
     const text = waiting + (piece === undefined ? decoder.decode() : decoder.decode(piece, { stream: true }))
     waiting = ""
-    if (piece === undefined && enough === shortBody) return jsonItems.parseWhole(text, path)
-    if (piece !== undefined && text.length < enough) {
+    if (piece === undefined && !isLong) return jsonItems.parseWhole(text, path)
+    if (piece !== undefined && text.length < stretch) {
       waiting = text
       return []
     }
-    enough = stretch
+    isLong = true
     const items = jsonItems.write(reading, text)
     return piece !== undefined || items instanceof InvalidResponse ? items : (jsonItems.end(reading) ?? items)
   }
@@ -30,15 +33,15 @@ const makeParser = (path: ReadonlyArray<string>) => {
 
 /** Decodes the items of one array batch by batch; an error names the place in the whole array. */
 const makeDecoder = <A, I>(schema: Schema.Codec<A, I>, path: ReadonlyArray<string>) => {
-  const decode = Schema.decodeUnknownResult(schema)
+  const decode = plainDecoder.make(schema)
   let count = 0
   return (items: jsonItems.Items): ReadonlyArray<A> | InvalidResponse => {
     if (items instanceof InvalidResponse) return items
     const decoded: Array<A> = []
     for (const item of items) {
       const result = decode(item)
-      if (result._tag === "Failure") return undocumented(result.failure, [...path, String(count)])
-      decoded.push(result.success)
+      if (Schema.isSchemaError(result)) return undocumented(result, [...path, String(count)])
+      decoded.push(result)
       count++
     }
     return decoded

@@ -15,7 +15,7 @@ export type Bytes = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, DriverError
 /** How a body is waited for: up to its first items, and for all that follow. */
 export interface Waiting {
   readonly first: (bytes: Bytes) => Bytes
-  readonly rest: (bytes: Bytes) => Bytes
+  readonly rest: (bytes: Bytes) => Effect.Effect<Bytes, never, Scope.Scope>
   readonly failed: (reason: InvalidResponse) => DriverError
 }
 
@@ -45,11 +45,15 @@ export const open = Effect.fnUntraced(function* <A>(
   { failed, first, rest }: Waiting
 ): Effect.fn.Return<Stream.Stream<ReadonlyArray<A>, DriverError>, DriverError, Scope.Scope> {
   const bytes = yield* Stream.toPull(body)
-  const items = yield* nextItems(reader, first(bytes), failed)
-  if (items.length === 0) return Stream.empty
-  if (reader.isDone()) return Stream.succeed(items)
-  const following = Effect.flatMap(nextItems(reader, rest(bytes), failed), (next) =>
-    next.length === 0 ? Cause.done() : Effect.succeed(Arr.of(next))
+  let waiting: ReadonlyArray<A> | undefined = yield* nextItems(reader, first(bytes), failed)
+  const following = nextItems(reader, yield* rest(bytes), failed)
+  const next = Effect.suspend(() => {
+    // The stream may be held to its end, its first items must not be.
+    const items = waiting
+    waiting = undefined
+    return items === undefined ? following : Effect.succeed(items)
+  })
+  return Stream.fromPull(
+    Effect.succeed(Effect.flatMap(next, (items) => (items.length === 0 ? Cause.done() : Effect.succeed(Arr.of(items)))))
   )
-  return Stream.concat(Stream.succeed(items), Stream.fromPull(Effect.succeed(following)))
 })

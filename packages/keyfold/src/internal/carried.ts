@@ -8,3 +8,9 @@ export const carried: Readonly<Record<string, () => Promise<AnyAdapter>>> = {
   sql: async () => (await import("@keyfold/sql/Sql")).adapter,
   whylabs: async () => (await import("@keyfold/whylabs/WhyLabs")).adapter
 }
+
+/** Shortens the name of one of our packages to that of its adapter. */
+export const shortName = (name: string): string => name.replace(/^@keyfold\//, "")
+
+/** Tells whether a name is that of an adapter that comes with keyfold. */
+export const isCarried = (name: string): boolean => Object.hasOwn(carried, shortName(name))

@@ -9,14 +9,15 @@ import type { Finding } from "@keyfold/config/Finding"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { Shell } from "../Shell.ts"
-import { carried } from "./carried.ts"
+import type { Shell } from "../Shell.ts"
+import { carried, shortName } from "./carried.ts"
 import { type CommandError, usage } from "./failure.ts"
+import { adaptersIn, placeOf } from "./handOver.ts"
 import { warn } from "./print.ts"
 import type { Settings } from "./root.ts"
 
 const loadCarried = async (names: ReadonlyArray<string>): Promise<Readonly<Record<string, AnyAdapter>>> => {
-  const short = new Set(names.map((name) => name.replace(/^@keyfold\//, "")))
+  const short = new Set(names.map(shortName))
   const wanted = Object.entries(carried).filter(([name]) => short.has(name))
   return Object.fromEntries(
     await Promise.all(wanted.map(async ([name, load]): Promise<readonly [string, AnyAdapter]> => [name, await load()]))
@@ -26,14 +27,11 @@ const loadCarried = async (names: ReadonlyArray<string>): Promise<Readonly<Recor
 const loadConfigurationModule = Effect.promise(() => import("@keyfold/config/Configuration"))
 const loadStoresModule = Effect.promise(() => import("@keyfold/config/Stores"))
 
-const optionsFor = Effect.fnUntraced(function* (settings: Pick<Settings, "config">) {
-  const { environment, folder } = yield* Shell
-  const { adapterNames } = yield* loadConfigurationModule
-  const file = Option.getOrUndefined(settings.config)
-  const options = { folder, env: environment, ...(file === undefined ? {} : { file }) }
-  const names = yield* adapterNames(options)
+/** Says which file is read, with the adapters that the command carries for it. */
+export const optionsFor = Effect.fnUntraced(function* (settings: Pick<Settings, "config">) {
+  const names = yield* adaptersIn(settings)
   const builtIn = yield* Effect.promise(() => loadCarried(names))
-  return { ...options, builtIn, secrets: "later" } as const
+  return { ...(yield* placeOf(settings)), builtIn, secrets: "later" } as const
 })
 
 /** Reads the configuration file and checks all of it; secrets are obtained when a store is opened. */

@@ -1,8 +1,10 @@
 /** Text as a terminal shows it: escaped, measured, cut and wrapped. */
 import { displayWidth } from "effect/cli/CliOutput"
 
+const plain = /^[ -~]*$/
+
 /** How many cells a text takes in a terminal. */
-export const width: (text: string) => number = displayWidth
+export const width = (text: string): number => (plain.test(text) ? text.length : displayWidth(text))
 
 /** Whatever could move the cursor, change colours, hide text or turn its direction. */
 const unsafe =
@@ -15,14 +17,18 @@ const escapeOne = (character: string): string =>
 /** Makes text from elsewhere harmless for a terminal: a key's name must not be able to steer it. */
 export const escape = (text: string): string => text.replace(unsafe, escapeOne)
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
+/** Most texts have no need of it, and it takes as long to make as a tenth of `keyfold list`. */
+const graphemesOf = (text: string): Iterable<{ readonly segment: string }> =>
+  plain.test(text)
+    ? Array.from(text, (segment) => ({ segment }))
+    : new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text)
 
 /** Cuts a text to at most `cells` cells, the last of them an ellipsis where something was cut. */
 export const cut = (text: string, cells: number): string => {
   if (width(text) <= cells) return text
   let kept = ""
   let used = 0
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     const next = width(segment)
     if (used + next > cells - 1) break
     kept += segment

@@ -1,6 +1,6 @@
 /** Which names were seen, in memory that is small for each name and bounded for all. */
 
-const firstSlots = 1024
+const firstSlots = 64
 const fullest = 0.5
 
 /** Remembers names by a hash of 64 bits: among a million names, one in 37 million runs mistakes two for the same. */

@@ -1,0 +1,100 @@
+/**
+ * The member `gateway` of the file: where the gateway listens, where it keeps its callers, and whom it lets in.
+ *
+ * @since 0.1.0
+ */
+import { Secret } from "@keyfold/core/Secret"
+import * as Schema from "effect/Schema"
+import { Time } from "./internal/policies.ts"
+
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1, { expected: "a whole number of 1 or more" }))
+
+const Text = Schema.NonEmptyString
+
+const Limit = Schema.Struct({
+  requests: Count.annotateKey({ description: "So many requests." }),
+  within: Time.annotateKey({ description: "The time within which they may be sent." })
+})
+
+const Limits = Schema.Struct({
+  caller: Schema.optionalKey(
+    Limit.annotateKey({ description: "What one caller may send; 1200 a minute when omitted." })
+  ),
+  tenant: Schema.optionalKey(
+    Limit.annotateKey({ description: "What may be sent about one tenant; 6000 a minute when omitted." })
+  ),
+  counted: Schema.optionalKey(
+    Schema.Literals(["memory", "database"]).annotateKey({
+      description: "Where requests are counted: by each process, when omitted, or in the database for all."
+    })
+  ),
+  bodyBytes: Schema.optionalKey(Count.annotateKey({ description: "The longest body; 64 KiB when omitted." })),
+  headerBytes: Schema.optionalKey(Count.annotateKey({ description: "All headers together; 16 KiB when omitted." })),
+  timeout: Schema.optionalKey(
+    Time.annotateKey({ description: "How long an answer may take to begin; a minute when omitted." })
+  )
+})
+
+const Issuer = Schema.Struct({
+  issuer: Text.annotateKey({ description: "The issuer, as tokens name it." }),
+  audience: Schema.Union([Text, Schema.Array(Text)]).annotateKey({ description: "Whom tokens must be for." }),
+  jwks: Text.annotateKey({ description: "Where the issuer publishes its keys: an https: URL." }),
+  algorithms: Schema.optionalKey(
+    Schema.Array(Text).annotateKey({
+      description: "Algorithms of signatures; RS256, PS256, ES256, EdDSA when omitted."
+    })
+  ),
+  clockTolerance: Schema.optionalKey(
+    Time.annotateKey({ description: "How far the clocks may be apart; 30 seconds when omitted." })
+  ),
+  scopesClaim: Schema.optionalKey(Text.annotateKey({ description: "The claim with the grants; scope when omitted." }))
+})
+
+const Tls = Schema.Struct({
+  certificate: Text.annotateKey({ description: "The file with the certificate, in PEM." }),
+  key: Text.annotateKey({ description: "The file with its private key, in PEM." })
+})
+
+/**
+ * Decodes the member. Paths are as they are written.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const GatewaySettings = Schema.Struct({
+  url: Text.annotateKey({ description: "The database of callers and audit: sqlite:gateway.db or postgres://..." }),
+  password: Schema.optionalKey(Secret.annotateKey({ description: "The password of the database." })),
+  pepper: Secret.annotateKey({ description: "What callers' keys are hashed with: at least 32 bytes of random text." }),
+  previousPeppers: Schema.optionalKey(
+    Schema.Array(Secret).annotateKey({ description: "Older peppers whose keys must still let their callers in." })
+  ),
+  busyTimeout: Schema.optionalKey(Time.annotateKey({ description: "How long to wait for another process's lock." })),
+  host: Schema.optionalKey(Text.annotateKey({ description: "The address to listen on; 127.0.0.1 when omitted." })),
+  port: Schema.optionalKey(
+    Schema.Int.check(
+      Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port from 0 to 65535" })
+    ).annotateKey({ description: "The port; 8080 when omitted, and any free one for 0." })
+  ),
+  tls: Schema.optionalKey(Tls.annotateKey({ description: "Serves HTTPS; without it a proxy must." })),
+  jwt: Schema.optionalKey(Schema.Array(Issuer).annotateKey({ description: "Issuers whose tokens let callers in." })),
+  cacheFor: Schema.optionalKey(
+    Time.annotateKey({
+      description: "How long a credential is taken for good once it was checked; 5 seconds when omitted."
+    })
+  ),
+  trustedProxies: Schema.optionalKey(
+    Schema.Array(Text).annotateKey({ description: "Addresses or networks whose X-Forwarded-For is believed." })
+  ),
+  shutdown: Schema.optionalKey(
+    Time.annotateKey({ description: "How long calls in flight may take to finish; 30 seconds when omitted." })
+  ),
+  limits: Schema.optionalKey(Limits.annotateKey({ description: "What callers may send." }))
+})
+
+/**
+ * Holds the member with its secrets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GatewaySettings extends Schema.Schema.Type<typeof GatewaySettings> {}

@@ -1,0 +1,39 @@
+/** The member `gateway` of the file: from what is written to settings with their secrets. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { resolve } from "node:path"
+import type { GatewayDefinition } from "../Configuration.ts"
+import { GatewaySettings } from "../GatewaySettings.ts"
+import type { Path } from "./document.ts"
+import { completeWith, decode, failuresOf, readReferences, unveil, type Checked, type Obtaining } from "./references.ts"
+import { slotsOf } from "./secrets.ts"
+
+/** Where the member stands in the file. */
+export const base: Path = ["gateway"]
+
+const fixed = { pepper: "the gateway's pepper", previousPeppers: "a pepper" }
+
+const placed = (folder: string, settings: GatewaySettings): GatewaySettings =>
+  settings.tls === undefined
+    ? settings
+    : {
+        ...settings,
+        tls: { certificate: resolve(folder, settings.tls.certificate), key: resolve(folder, settings.tls.key) }
+      }
+
+/** Judges the member and prepares it. */
+export const define = Effect.fnUntraced(function* (
+  obtaining: Obtaining,
+  written: object | undefined
+): Effect.fn.Return<Checked<GatewayDefinition | undefined>> {
+  if (written === undefined) return Result.succeed(undefined)
+  const { mistakes, needed, veiled } = readReferences(slotsOf(GatewaySettings, written), written, base, fixed)
+  const judged = yield* decode(GatewaySettings, veiled, base, [])
+  const wrong = [...mistakes, ...failuresOf([judged])]
+  const completed = yield* completeWith(obtaining, { mistakes: wrong, needed }, base, (secrets) =>
+    decode(GatewaySettings, unveil(written, secrets), base, [])
+  )
+  return Result.map(completed, (complete) => ({
+    settings: Effect.map(complete, (settings) => placed(obtaining.folder, settings))
+  }))
+})

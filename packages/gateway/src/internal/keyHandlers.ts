@@ -1,0 +1,79 @@
+/** The keys of a tenant. */
+import { KeyId, type KeyRef, type Revocation } from "@keyfold/core/ApiKey"
+import type { Page } from "@keyfold/core/KeyList"
+import type { Verification } from "@keyfold/core/Verification"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { answer, withStore } from "./answering.ts"
+import { api } from "./contract.ts"
+import { create, type Means } from "./creating.ts"
+import { audited } from "./mutations.ts"
+
+const refOf = (id: string, owner: string | undefined): KeyRef => ({
+  id: KeyId.make(id),
+  ...(owner === undefined ? {} : { owner })
+})
+
+const millis = (duration: Duration.Duration): number => Duration.toMillis(duration)
+
+const pageOf = ({ completeness: { excluded, hidden, lag }, keys, next }: Page) => ({
+  keys,
+  ...(next === undefined ? {} : { next }),
+  completeness: { excluded, hidden, lagMillis: millis(lag) }
+})
+
+const revocationOf = ({ alreadyRevoked, effectiveWithin, id }: Revocation) => ({
+  id,
+  ...(alreadyRevoked === undefined ? {} : { alreadyRevoked }),
+  effectiveWithinMillis: millis(effectiveWithin)
+})
+
+const verificationOf = (verification: Verification) =>
+  verification.valid
+    ? { valid: true, ...(verification.key === undefined ? {} : { key: verification.key }) }
+    : { valid: false, ...(verification.reason === undefined ? {} : { reason: verification.reason }) }
+
+const refer = ({ params, query }: { params: { readonly id: string }; query: { readonly owner?: string } }): KeyRef =>
+  refOf(params.id, query.owner)
+
+const revoke = ({ audit, backends }: Means, ref: KeyRef, reason: string | undefined) =>
+  audited(
+    audit,
+    { operation: "revoke", key: ref.id, ...(reason === undefined ? {} : { reason }) },
+    Effect.map(
+      withStore(backends, (store) => store.revoke(ref)),
+      revocationOf
+    ),
+    ({ id }) => id
+  )
+
+/** Answers the endpoints of keys. */
+export const layer = (means: Means) => {
+  const { backends } = means
+  return HttpApiBuilder.group(api, "keys", (handlers) =>
+    handlers.handleAll({
+      list: ({ query }) =>
+        answer(
+          Effect.map(
+            withStore(backends, (store) => store.listPage(query)),
+            pageOf
+          )
+        ),
+      create: ({ headers, payload: spec }) =>
+        answer(
+          create(means, { spec, idempotencyKey: headers["idempotency-key"], reason: headers["x-keyfold-reason"] })
+        ),
+      get: (request) => answer(withStore(backends, (store) => store.get(refer(request)))),
+      revoke: (request) => answer(revoke(means, refer(request), request.headers["x-keyfold-reason"])),
+      usage: (request) => answer(withStore(backends, (store) => store.usage(refer(request)))),
+      verify: ({ payload }) =>
+        answer(
+          Effect.map(
+            withStore(backends, (store) => store.verify(payload.secret)),
+            verificationOf
+          )
+        )
+    })
+  )
+}

@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { keyfold, keyfoldUntil, localStore } from "./Keyfold.ts"
+
+const tenants = `stores:
+  local: { adapter: sql, url: 'sqlite:data/keyfold.db', pepper: { file: ./secrets/pepper } }
+tenants:
+  acme: local
+`
+
+const gateway = `gateway:
+  url: "sqlite:data/gateway.db"
+  pepper: { file: ./secrets/pepper }
+  port: 0
+`
+
+const folderWith = (text: string) =>
+  Effect.tap(localStore, (folder) => Effect.promise(() => writeFile(join(folder, "keyfold.yaml"), text)))
+
+const list = (url: string, key: string) =>
+  Effect.promise(() => fetch(`${url}/v1/tenants/acme/keys`, { headers: { authorization: `Bearer ${key.trim()}` } }))
+
+describe("keyfold serve", { timeout: 60_000 }, () => {
+  it.live("serves the tenants of the file to callers with keys of the gateway", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderWith(`${tenants}${gateway}`)
+      const first = yield* keyfold(["gateway", "init"], { folder })
+      assert.match(first.stdout, /^kf_\w+\n$/)
+      assert.include(first.stderr, "*:*")
+      const again = yield* keyfold(["gateway", "init"], { folder })
+      assert.strictEqual(again.code, 2)
+      assert.include(again.stderr, "the first key was made before")
+      const reader = yield* keyfold(["gateway", "caller", "--grant", "acme:get", "--json"], { folder })
+      const { secret } = JSON.parse(reader.stdout) as { secret: string }
+      const output = yield* keyfoldUntil(["serve", "--json"], "\n", { folder })
+      const { url } = JSON.parse(output) as { url: string }
+      assert.strictEqual((yield* list(url, first.stdout)).status, 200)
+      assert.strictEqual((yield* list(url, secret)).status, 403)
+      assert.strictEqual((yield* list(url, "made-up")).status, 401)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells what to write where the file says nothing of a gateway, and refuses a caller who may do nothing", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderWith(tenants)
+      for (const args of [["serve"], ["gateway", "init"]]) {
+        const refused = yield* keyfold(args, { folder })
+        assert.strictEqual(refused.code, 2)
+        assert.include(refused.stderr, 'Write gateway: { url: "sqlite:gateway.db"')
+      }
+      assert.strictEqual((yield* keyfold(["serve", "--store", "local"], { folder })).code, 2)
+      const whole = yield* folderWith(`${tenants}${gateway}`)
+      assert.strictEqual((yield* keyfold(["gateway", "caller"], { folder: whole })).code, 2)
+      const stray = yield* keyfold(["gateway", "caller", "--grant", "acme:read"], { folder: whole })
+      assert.include(stray.stderr, '"acme:read" is no grant')
+    }).pipe(Effect.scoped)
+  )
+})
