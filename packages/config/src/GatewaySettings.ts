@@ -5,6 +5,7 @@
  */
 import { Secret } from "@keyfold/core/Secret"
 import * as Schema from "effect/Schema"
+import { DialectSettings } from "./DialectSettings.ts"
 import { Time } from "./internal/policies.ts"
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1, { expected: "a whole number of 1 or more" }))
@@ -88,7 +89,10 @@ export const GatewaySettings = Schema.Struct({
   shutdown: Schema.optionalKey(
     Time.annotateKey({ description: "How long calls in flight may take to finish; 30 seconds when omitted." })
   ),
-  limits: Schema.optionalKey(Limits.annotateKey({ description: "What callers may send." }))
+  limits: Schema.optionalKey(Limits.annotateKey({ description: "What callers may send." })),
+  dialects: Schema.optionalKey(
+    DialectSettings.annotateKey({ description: "Protocols of other key services whose clients are served, too." })
+  )
 })
 
 /**

@@ -2,6 +2,7 @@
 export * as AdapterLoader from "./AdapterLoader.ts"
 export * as Configuration from "./Configuration.ts"
 export * as ConfigurationSchema from "./ConfigurationSchema.ts"
+export * as DialectSettings from "./DialectSettings.ts"
 export * as Effective from "./Effective.ts"
 export * as Finding from "./Finding.ts"
 export * as GatewaySettings from "./GatewaySettings.ts"

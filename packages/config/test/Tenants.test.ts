@@ -169,6 +169,14 @@ tenants: { acme: main, globex: { store: main, timeout: 1 second } }
   )
 })
 
+/** Lets everybody go on who waits for no clock, such as for a digest, until something is so; a bug ends in the assertion. */
+const turns = (isSo: () => boolean): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (let turn = 0; turn < 10_000 && !isSo(); turn++) {
+      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    }
+  })
+
 describe("policies of tenants", () => {
   const attempts = Effect.fnUntraced(function* (text: string, tenant: string) {
     const seen = watched({}, true)
@@ -222,9 +230,10 @@ tenants:
           { concurrency: "unbounded" }
         )
       )
-      yield* TestClock.adjust(0)
+      yield* turns(() => sent("b") + sent("c") >= 3)
       assert.deepStrictEqual([sent("b"), sent("c")], [2, 1])
       yield* TestClock.adjust("1 minute")
+      yield* turns(() => sent("b") + sent("c") >= 6)
       assert.deepStrictEqual([sent("b"), sent("c")], [4, 2])
       yield* Fiber.join(calls)
     })

@@ -6,13 +6,14 @@
  *
  * @since 0.1.0
  */
+import * as DialectSettings from "@keyfold/config/DialectSettings"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Dialect, Host } from "./Dialect.ts"
 import { makeServer } from "./internal/dialects/arthur/server.ts"
 import { assignableRoles } from "./internal/dialects/arthur/wire.ts"
-import { mistake, Path } from "./internal/dialects/mount.ts"
+import { mistake } from "./internal/dialects/mount.ts"
 import * as scopeNames from "./internal/dialects/scopeNames.ts"
 
 /**
@@ -21,12 +22,7 @@ import * as scopeNames from "./internal/dialects/scopeNames.ts"
  * @category schemas
  * @since 0.1.0
  */
-export const Options = Schema.Struct({
-  path: Schema.optionalKey(Path),
-  tenant: Schema.NonEmptyString,
-  owner: Schema.optionalKey(Schema.NonEmptyString),
-  roles: Schema.optionalKey(scopeNames.ScopeMap)
-})
+export const Options = DialectSettings.Arthur
 
 /**
  * Says whose keys the dialect manages, and how.

@@ -6,15 +6,16 @@
  *
  * @since 0.1.0
  */
+import * as DialectSettings from "@keyfold/config/DialectSettings"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
-import { Secret } from "@keyfold/core/Secret"
+import type { Secret } from "@keyfold/core/Secret"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Dialect, Host } from "./Dialect.ts"
 import type { TokenStorage } from "./DialectTokens.ts"
-import { mistake, Path } from "./internal/dialects/mount.ts"
+import { mistake } from "./internal/dialects/mount.ts"
 import { makeServer } from "./internal/dialects/occam/server.ts"
 import * as tokens from "./internal/dialects/occam/tokens.ts"
 
@@ -24,16 +25,7 @@ import * as tokens from "./internal/dialects/occam/tokens.ts"
  * @category schemas
  * @since 0.1.0
  */
-export const Options = Schema.Struct({
-  path: Schema.optionalKey(Path),
-  tenant: Schema.NonEmptyString,
-  owner: Schema.optionalKey(Schema.NonEmptyString),
-  scopes: Schema.optionalKey(Schema.Array(Schema.NonEmptyString)),
-  secret: Secret,
-  users: Schema.optionalKey(Schema.Record(Schema.String, Schema.NonEmptyString)),
-  accessTokenLife: Schema.optionalKey(Schema.DurationFromString),
-  refreshTokenLife: Schema.optionalKey(Schema.DurationFromString)
-})
+export const Options = DialectSettings.Occam
 
 /**
  * Says whose keys the dialect manages, and how.

@@ -6,11 +6,12 @@
  *
  * @since 0.1.0
  */
+import * as DialectSettings from "@keyfold/config/DialectSettings"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Dialect, Host } from "./Dialect.ts"
-import { mistake, Path } from "./internal/dialects/mount.ts"
+import { mistake } from "./internal/dialects/mount.ts"
 import * as scopeNames from "./internal/dialects/scopeNames.ts"
 import { allScopes } from "./internal/dialects/whylabs/wire.ts"
 import { makeServer } from "./internal/dialects/whylabs/server.ts"
@@ -21,13 +22,7 @@ import { makeServer } from "./internal/dialects/whylabs/server.ts"
  * @category schemas
  * @since 0.1.0
  */
-export const Options = Schema.Struct({
-  path: Schema.optionalKey(Path),
-  organizations: Schema.Record(Schema.String, Schema.NonEmptyString),
-  owner: Schema.NonEmptyString,
-  scopes: Schema.optionalKey(scopeNames.ScopeMap),
-  defaultScopes: Schema.optionalKey(Schema.Array(Schema.String))
-})
+export const Options = DialectSettings.WhyLabs
 
 /**
  * Says which organizations the dialect serves, and how.

@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
+import { DialectSettings } from "@keyfold/config/DialectSettings"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as SqlDatabase from "@keyfold/sql/SqlDatabase"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import { Limited, type Dialect, type Host } from "./Dialect.ts"
@@ -16,11 +17,9 @@ import * as DialectArthur from "./DialectArthur.ts"
 import * as DialectOccam from "./DialectOccam.ts"
 import * as DialectTokens from "./DialectTokens.ts"
 import * as DialectWhyLabs from "./DialectWhyLabs.ts"
-import type { Access, Caller, Route } from "./Gateway.ts"
+import type { Access, Backends, Caller, Route } from "./Gateway.ts"
 import { Entry } from "./internal/entry.ts"
 import type { Problem } from "./Problem.ts"
-
-const oneOrMore = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.Union([schema, Schema.Array(schema)]))
 
 /**
  * Decodes the options as a configuration file states them: a mount of each dialect, or a list of mounts.
@@ -28,11 +27,7 @@ const oneOrMore = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema
  * @category schemas
  * @since 0.1.0
  */
-export const Options = Schema.Struct({
-  whylabs: oneOrMore(DialectWhyLabs.Options),
-  arthur: oneOrMore(DialectArthur.Options),
-  occam: oneOrMore(DialectOccam.Options)
-})
+export const Options = DialectSettings
 
 /**
  * Says which dialects are spoken, and where.
@@ -60,6 +55,23 @@ export const tenantsOf = (options: Options): ReadonlyArray<string> => [
     ...listed(options.occam).map(({ tenant }) => tenant)
   ])
 ]
+
+/**
+ * Fails with the first tenant that the options name and that no store serves.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const checkTenants = (
+  options: Options,
+  { sources }: Pick<Backends, "sources">
+): Effect.Effect<void, ConfigurationError> =>
+  Effect.flatMap(sources, (all) => {
+    const unknown = tenantsOf(options).find((tenant) => !all.some(({ serves }) => serves(tenant)))
+    if (unknown === undefined) return Effect.void
+    const problem = `no store serves the tenant ${JSON.stringify(unknown)} of a dialect.`
+    return new ConfigurationError({ field: "gateway.dialects", problem, fix: "Name a tenant that is configured." })
+  }).pipe(Effect.scoped)
 
 const distinct = (dialects: ReadonlyArray<Dialect>): Effect.Effect<ReadonlyArray<Dialect>, ConfigurationError> => {
   const paths = dialects.map(({ path }) => path)

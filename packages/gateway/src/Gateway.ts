@@ -23,6 +23,7 @@ import type * as Scope from "effect/Scope"
 import type * as Redacted from "effect/Redacted"
 import type { JSONWebKeySet } from "jose"
 import type { Audit } from "./Audit.ts"
+import * as Dialects from "./Dialects.ts"
 import type { Grant, Operation } from "./Grant.ts"
 import { assemble, type Assembled } from "./internal/assemble.ts"
 import * as bootstrap from "./internal/bootstrap.ts"
@@ -238,7 +239,8 @@ export const databaseOf = ({ busyTimeout, password, pepper, previousPeppers, url
 })
 
 /**
- * Configures a gateway as the member `gateway` of a configuration file says.
+ * Configures a gateway as the member `gateway` of a configuration file says, its dialects included: it does not start
+ * where one of these names a tenant that no store serves.
  *
  * @category constructors
  * @since 0.1.0
@@ -246,13 +248,18 @@ export const databaseOf = ({ busyTimeout, password, pepper, previousPeppers, url
 export const fromSettings = (settings: GatewaySettings, backends: Backends): Options & Listen => {
   const {
     busyTimeout: _busy,
+    dialects,
     password: _password,
     pepper: _pepper,
     previousPeppers: _old,
     url: _url,
     ...rest
   } = settings
-  return { ...rest, backends, database: databaseOf(settings) }
+  const database = databaseOf(settings)
+  const options = { ...rest, backends, database }
+  if (dialects === undefined) return options
+  const routes = Dialects.routes(dialects, database)
+  return { ...options, routes: (access) => Effect.andThen(Dialects.checkTenants(dialects, backends), routes(access)) }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { scan, watch } from "@keyfold/canary/Canary"
+import type { GatewaySettings } from "@keyfold/config/GatewaySettings"
 import * as Dialects from "@keyfold/gateway/Dialects"
 import * as Gateway from "@keyfold/gateway/Gateway"
 import * as Effect from "effect/Effect"
@@ -95,6 +96,44 @@ describe("a gateway that speaks dialects", () => {
       const second = yield* ask("GET /arthur/auth/api_keys/", { key: admin })
       assert.strictEqual(second.status, 429)
       assert.isAbove(Number(second.headers.get("retry-after")), 0)
+    })
+  )
+
+  it.live("is made from the settings of a file, and does not start for a tenant that nobody serves", () =>
+    Effect.gen(function* () {
+      const { opened } = yield* stores
+      const at = yield* database
+      const backends = Gateway.fromKeyStores(opened, false)
+      const settingsFor = (tenant: string): GatewaySettings => ({
+        url: at.url,
+        pepper: at.pepper,
+        dialects: { arthur: [{ tenant: "acme" }, { tenant, path: "/arthur-two" }] }
+      })
+      const start = (tenant: string) => Gateway.handler(Gateway.fromSettings(settingsFor(tenant), backends))
+      const { fetch } = yield* start("team-2")
+      assert.strictEqual((yield* asking(fetch)("GET /arthur-two/auth/api_keys/", { key: "kf_wrong" })).status, 401)
+      const error = yield* Effect.flip(start("nobody"))
+      assert.strictEqual(error.field, "gateway.dialects")
+      assert.include(error.message, '"nobody"')
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells in the log line of a request who asked about which tenant", () =>
+    Effect.gen(function* () {
+      const asked = Effect.gen(function* () {
+        const { admin, ask, caller } = yield* speaking()
+        const stranger = Redacted.value((yield* caller("acme:list")).secret)
+        yield* ask("GET /arthur/auth/api_keys/", { key: admin })
+        yield* ask("POST /arthur/auth/api_keys/", { key: stranger, body: {} })
+      })
+      const { records } = yield* watch("the gateway", asked)
+      const lines = records.flatMap(([where, value]) => (where === "log line" ? [String(value)] : []))
+      const [served, refused] = ["GET /arthur", "POST /arthur"].map((start) =>
+        lines.find((line) => line.includes(start))
+      )
+      assert.match(served ?? "", /keyfold\.actor=key:\w+.*keyfold\.tenant=globex/)
+      assert.match(refused ?? "", /keyfold\.actor=key:\w+/)
+      assert.notInclude(refused, "keyfold.tenant")
     })
   )
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arthur from "@keyfold/arthur/Arthur"
 import * as KeyStore from "@keyfold/core/KeyStore"
+import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import * as ArthurEmulator from "@keyfold/emulators/Arthur"
 import * as OccamEmulator from "@keyfold/emulators/Occam"
 import * as WhyLabsEmulator from "@keyfold/emulators/WhyLabs"
@@ -14,7 +15,7 @@ import * as WhyLabs from "@keyfold/whylabs/WhyLabs"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { makeHost, memory, origin, reaching, root } from "./DialectHost.ts"
+import { makeHost, memory, origin, reaching, root, send } from "./DialectHost.ts"
 
 const organization = "org-7Kd3mQ"
 
@@ -134,6 +135,64 @@ describe("a client of ours at a dialect", () => {
       )
     }
   }
+})
+
+describe("a store that can do little", () => {
+  const driver = () => {
+    const memoryDriver = MemoryDriver.make()
+    const little = { owners: "unsupported", expiry: false, scopes: false } as const
+    return { ...memoryDriver, capabilities: { ...memoryDriver.capabilities, ...little } }
+  }
+  const keys = `/v0/organizations/${organization}/api-key`
+
+  const dialectsOver = Effect.fnUntraced(function* (scopeMap: KeyStore.StoreOptions["scopeMap"]) {
+    const store = yield* KeyStore.make(driver(), scopeMap === undefined ? {} : { scopeMap })
+    const bare = { whylabs: { organizations: { [organization]: "acme" }, owner: "ann" }, arthur: { tenant: "acme" } }
+    const [whylabs, arthur] = yield* Dialects.make(bare, makeHost({ acme: store }), Effect.die("nobody needs it"))
+    assert(whylabs !== undefined && arthur !== undefined)
+    const json = { "content-type": "application/json" }
+    return {
+      call: (method: string, path: string) => send(whylabs, path, { method, headers: { "x-api-key": root.secret } }),
+      create: (body: string) =>
+        send(arthur, "/auth/api_keys/", {
+          method: "POST",
+          headers: { ...json, authorization: `Bearer ${root.secret}` },
+          body
+        })
+    }
+  })
+
+  it.effect("is told of in the protocol's own errors, and nothing is dropped", () =>
+    Effect.gen(function* () {
+      const { call, create } = yield* dialectsOver(undefined)
+      for (const [query, message] of [
+        ["user_id=bob", /^Invalid user_id provided/],
+        ["user_id=ann", /^Invalid scope provided/],
+        ["user_id=ann&scopes=:user", /^Invalid scope provided/],
+        ["user_id=ann&expiration_time=4102444800000", /^Invalid (?:expiration time|scope)/]
+      ] as const) {
+        const refused = yield* call("POST", `${keys}?${query}`)
+        assert.deepStrictEqual([refused.status, refused.json().type], [400, "IllegalArgument"])
+        assert.match(refused.json().message, message)
+      }
+      assert.strictEqual((yield* create("{}")).status, 400)
+      assert.strictEqual((yield* create('{"roles":[]}')).status, 400)
+      assert.deepStrictEqual((yield* call("GET", keys)).json(), { items: [] })
+    })
+  )
+
+  it.effect("makes keys that may do everything where its operator has accepted that", () =>
+    Effect.gen(function* () {
+      const { call, create } = yield* dialectsOver({ ":user": [], "VALIDATION-USER": [] })
+      const made = yield* call("POST", `${keys}?user_id=ann&scopes=:user`)
+      assert.deepStrictEqual([made.status, made.json().userId], [200, "ann"])
+      const expiring = yield* call("POST", `${keys}?user_id=ann&scopes=:user&expiration_time=4102444800000`)
+      assert.match(expiring.json().message, /^Invalid expiration time/)
+      assert.deepStrictEqual((yield* create("{}")).json().roles, [])
+      assert.lengthOf((yield* call("GET", `${keys}?user_id=ann`)).json().items, 2)
+      assert.deepStrictEqual((yield* call("GET", `${keys}?user_id=bob`)).json(), { items: [] })
+    })
+  )
 })
 
 describe("the dialects of one gateway", () => {

@@ -161,7 +161,7 @@ describe("docs/observability.md", () => {
     for (const file of globSync("packages/*/src/**/*.ts", { cwd: repository })) {
       const source = readFileSync(new URL(file, repository), "utf8")
       const lines = source.match(/Effect\.log(?:Trace|Debug|Info|Warning|Error|Fatal)?\(/g) ?? []
-      const events = [...source.matchAll(/(?:"keyfold\.event",\s*|(?:logged|event)\(\s*(?:[\w.]+,\s*)?)"([^"]+)"/g)]
+      const events = [...source.matchAll(/(?:"keyfold\.event"[,:]\s*|(?:logged|event)\(\s*(?:[\w.]+,\s*)?)"([^"]+)"/g)]
       // Tools for tests log whatever they are given.
       if (/^packages\/(?:canary|conformance)\//.test(file)) continue
       assert.isTrue(lines.length === 0 || events.length > 0, file)

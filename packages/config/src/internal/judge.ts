@@ -181,7 +181,7 @@ const defineParts = Effect.fnUntraced(function* (
   const shapes = [...candidates.map(({ judged }) => judged.shape), ...ofTenants.map(({ shape }) => shape)]
   const schedules = shapes.flatMap((shape) => shape?.schedules ?? [])
   const rotations = yield* defineRotations(context, reading, schedules)
-  const gateway = yield* gateways.define(obtaining, reading.gateway)
+  const gateway = yield* gateways.define(obtaining, reading)
   return {
     mistakes: [
       ...failuresOf([...judged, ...stores, ...definedTenants, journal, rotations, gateway]),

@@ -78,10 +78,24 @@ const twice = (first: Target, second: Target): Mistake => ({
   problem: `${second.variable} sets it too. Unset one of them.`
 })
 
+const inList = ({ path, variable }: Target): Mistake => ({
+  path,
+  at: "value",
+  variable,
+  problem: "the file has a list here, and a variable sets nothing in a list. Unset it, and write this in the file."
+})
+
+/** Tells whether the way to a member goes through a list, which would be lost. */
+const isInList = (value: unknown, [segment, ...rest]: Path): boolean =>
+  segment !== undefined &&
+  (Array.isArray(value) ||
+    (isRecord(value) && isInList(Object.hasOwn(value, segment) ? value[String(segment)] : undefined, rest)))
+
 /** Sorts out what a variable means: a member, or what is wrong with it. */
-const meaning = (variable: string, targets: ReadonlyArray<Target>): Target | Mistake => {
+const meaning = (variable: string, targets: ReadonlyArray<Target>, value: unknown): Target | Mistake => {
   const [target, ...others] = targets
   if (target === undefined || others.length > 0) return ambiguous(variable, targets)
+  if (isInList(value, target.path)) return inList(target)
   return target.read === undefined ? literal(target) : target
 }
 
@@ -111,7 +125,7 @@ export const apply = (value: unknown, sources: Sources): Overridden => {
   const given = set.filter((name) => !read.has(name)).toSorted()
   const meant = given.flatMap((name) => {
     const found = known.get(name)
-    return found === undefined ? [] : [meaning(name, found)]
+    return found === undefined ? [] : [meaning(name, found, value)]
   })
   const chosen = meant.filter(isTarget)
   const hidden = opaque.map((path) => `${variableOf(path)}_`)

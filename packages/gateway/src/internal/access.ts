@@ -4,6 +4,7 @@ import type { KeyStore } from "@keyfold/core/KeyStore"
 import { KeyStoreError, Unavailable, type Operation } from "@keyfold/core/KeyStoreError"
 import * as OperationId from "@keyfold/core/OperationId"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Audit, Fact } from "../Audit.ts"
 import type { Access, Backends, Caller, StoreCall } from "../Gateway.ts"
@@ -12,6 +13,7 @@ import { make as problem, type Problem } from "../Problem.ts"
 import { decide } from "./admission.ts"
 import { openFor } from "./answering.ts"
 import type { Callers } from "./callers.ts"
+import { Entry, type Facts } from "./entry.ts"
 import type { Limits } from "./limits.ts"
 import { recorded } from "./mutations.ts"
 import { fromKeyStore } from "./problems.ts"
@@ -25,6 +27,13 @@ export interface Means {
   /** The gateway's own store. */
   readonly own: KeyStore["Service"]
 }
+
+/** Tells the request's log line what was found out; outside of a request there is none. */
+const note = (found: Partial<Pick<Facts, "actor" | "tenant">>): Effect.Effect<void> =>
+  Effect.map(
+    Effect.serviceOption(Entry),
+    Option.map((facts) => Object.assign(facts, found))
+  )
 
 const unwritten = ({ backend, store }: KeyStore["Service"], operation: Operation): KeyStoreError =>
   new KeyStoreError({
@@ -72,6 +81,7 @@ const storeOf = ({ audit, backends, limits }: Means) =>
     tenant
   }: StoreCall): Effect.fn.Return<KeyStore["Service"], Problem, Scope.Scope> {
     yield* decide(backends, caller, tenant, operation)
+    yield* note({ actor: caller.actor, tenant })
     yield* limits.tenant(tenant)
     const store = yield* openFor(backends, tenant, requestId)
     return auditing(store, audit, { actor: caller.actor, tenant, requestId })
@@ -87,13 +97,15 @@ const recall = ({ limits, own }: Means) =>
       error.reason._tag === "NotFound" ? gone : problem("unavailable", "Callers cannot be looked up at the moment.")
     )
     if (key.status !== "active") return yield* gone
+    yield* note({ actor })
     yield* limits.caller(actor)
     return { actor, grants: Grant.parseAll(key.scopes) }
   })
 
 /** Makes what routes are let in by. */
 export const make = (means: Means): Access => ({
-  authenticate: (credential) => Effect.tap(means.callers(credential), ({ actor }) => means.limits.caller(actor)),
+  authenticate: (credential) =>
+    Effect.tap(means.callers(credential), ({ actor }) => Effect.andThen(note({ actor }), means.limits.caller(actor))),
   recall: recall(means),
   store: storeOf(means)
 })

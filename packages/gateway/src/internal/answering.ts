@@ -23,7 +23,7 @@ const unopened = Effect.fnUntraced(function* (
   requestId: string
 ): Effect.fn.Return<never, Problem> {
   yield* Effect.annotateLogs(Effect.logError(`a store cannot be opened: ${error.message}`), {
-    "keyfold.event": "gateway.storeUnavailable",
+    "keyfold.event": "gateway.store.unavailable",
     "keyfold.request": requestId
   })
   return yield* fromConfiguration(error)

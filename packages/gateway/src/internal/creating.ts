@@ -89,7 +89,11 @@ const once = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const claim = yield* Effect.mapError(operations.claim(operationId, body, repeatable), () => unusable)
       if (claim.kind !== "claimed") return yield* settled(claim, operationId)
-      const unrecorded = Effect.logError(`what became of operation ${operationId} could not be recorded`)
+      const unrecorded = Effect.annotateLogs(
+        Effect.logError(`what became of operation ${operationId} could not be recorded`),
+        "keyfold.event",
+        "gateway.outcome.unrecorded"
+      )
       return yield* restore(store.create(spec, { operationId })).pipe(
         Effect.onExit((exit) =>
           Effect.catch(operations.end(operationId, claim.token, endingOf(exit)), () => unrecorded)

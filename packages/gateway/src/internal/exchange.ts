@@ -98,7 +98,7 @@ const internal = problem("internal", "This is a bug in the gateway. Its operator
 /** A client that goes away leaves a line, too. */
 const gone = (request: HttpServerRequest, { requestId, route }: Facts) =>
   Effect.annotateLogs(Effect.logInfo(`${request.method} ${route ?? "-"} was left by its client`), {
-    "keyfold.event": "gateway.left",
+    "keyfold.event": "gateway.request.left",
     "keyfold.request": requestId
   })
 
@@ -113,7 +113,7 @@ const recover = <E>(
   if (found !== undefined) return Effect.succeed(toResponse(found, facts.requestId))
   if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
   return Effect.logError(`a request ended in a defect: ${originOf(cause)}`).pipe(
-    Effect.annotateLogs({ "keyfold.event": "gateway.defect", "keyfold.request": facts.requestId }),
+    Effect.annotateLogs({ "keyfold.event": "gateway.request.failed", "keyfold.request": facts.requestId }),
     Effect.as(toResponse(internal, facts.requestId))
   )
 }

@@ -36,7 +36,7 @@ export const recorded = <A, E, R>(
     const key = Exit.isSuccess(exit) ? telling.keyOf(exit.value) : undefined
     const entry = { ...fact, outcome: outcomeOf(exit, telling), ...(key === undefined ? {} : { key }) }
     const lost = Effect.annotateLogs(Effect.logError(`the outcome of a ${fact.operation} is missing in the audit`), {
-      "keyfold.event": "gateway.auditIncomplete",
+      "keyfold.event": "gateway.audit.incomplete",
       "keyfold.request": fact.requestId,
       "keyfold.outcome": entry.outcome
     })

@@ -3,16 +3,22 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 
+const members = (value: object): Record<string, unknown> => {
+  const record: Record<string, unknown> = {}
+  for (const [name, member] of Object.entries(value)) {
+    // Assigned, it would not become a member.
+    if (name === "__proto__") Object.defineProperty(record, name, { value: plain(member), enumerable: true })
+    else if (Duration.isDuration(member)) record[`${name}Milliseconds`] = Duration.toMillis(member)
+    else record[name] = plain(member)
+  }
+  return record
+}
+
 const plain = (value: unknown): unknown => {
-  if (DateTime.isDateTime(value)) return DateTime.formatIso(value)
-  if (Redacted.isRedacted(value)) return "<redacted>"
-  if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]) =>
-      Duration.isDuration(member) ? [`${name}Milliseconds`, Duration.toMillis(member)] : [name, plain(member)]
-    )
-  )
+  if (Array.isArray(value)) return value.map(plain)
+  if (DateTime.isDateTime(value)) return DateTime.formatIso(value)
+  return Redacted.isRedacted(value) ? "<redacted>" : members(value)
 }
 
 // JSON leaves these as they are, and a terminal may obey them.

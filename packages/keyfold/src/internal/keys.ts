@@ -4,9 +4,11 @@ import * as DateTime from "effect/DateTime"
 import type { Output } from "../Shell.ts"
 import { type Cell, type Column, facts } from "./table.ts"
 
+const fraction = ".000Z".length
+
 /** Writes a time as ISO 8601 in UTC, without the fraction of its seconds. */
 export const time = (at: DateTime.Utc | undefined): string =>
-  at === undefined ? "" : DateTime.formatIso(at).replace(/\.\d+Z$/, "Z")
+  at === undefined ? "" : `${DateTime.formatIso(at).slice(0, -fraction)}Z`
 
 const minutes = (at: DateTime.Utc | undefined): string => time(at).replace(/:\d\dZ$/, "Z")
 

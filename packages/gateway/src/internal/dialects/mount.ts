@@ -4,14 +4,8 @@ import { isKeyStoreError, type KeyStoreError } from "@keyfold/core/KeyStoreError
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { Limited, type Dialect, type Name } from "../../Dialect.ts"
 import { Refusal, toResponse, type Reply } from "./reply.ts"
-
-/** A path a dialect can be mounted under: no slash at its end, nothing that would need encoding. */
-export const Path = Schema.String.check(
-  Schema.isPattern(/^(?:\/[A-Za-z0-9._~-]+)+$/, { expected: "a path such as /whylabs, without a slash at its end" })
-)
 
 /** How a protocol says what every one of them has to say. */
 export interface Voice {
@@ -64,11 +58,22 @@ const report = (error: unknown): Effect.Effect<void> => {
   if (error instanceof Refusal || error instanceof Limited) return Effect.void
   if (isKeyStoreError(error)) {
     return Effect.logWarning("A store could not do what a client asked").pipe(
-      Effect.annotateLogs({ store: error.store, operation: error.operation, reason: error.reason._tag })
+      Effect.annotateLogs({
+        "keyfold.event": "dialect.failed",
+        "keyfold.store": error.store,
+        "keyfold.operation": error.operation,
+        "keyfold.reason": error.reason._tag
+      })
     )
   }
-  const facts = error instanceof Error ? { error: error.name, stack: framesOf(error) } : { error: typeof error }
-  return Effect.annotateLogs(Effect.logError("A dialect could not answer"), facts)
+  const facts =
+    error instanceof Error
+      ? { "keyfold.error": error.name, "keyfold.stack": framesOf(error) }
+      : { "keyfold.error": typeof error }
+  return Effect.annotateLogs(Effect.logError("A dialect could not answer"), {
+    "keyfold.event": "dialect.defect",
+    ...facts
+  })
 }
 
 const requestIdOf = (request: Request): string => {

@@ -1,12 +1,10 @@
 /** The protocol's names for what a key may do, and the store's. */
-import * as Schema from "effect/Schema"
-
 /** Maps each name of the protocol to the store's portable scope; without a map both have the same names. */
-export const ScopeMap = Schema.Record(Schema.String, Schema.NonEmptyString)
+export type ScopeMap = Readonly<Record<string, string>>
 
 /** What is wrong with a map: a name the protocol does not know, or a scope that two names stand for. */
 export const mistakeIn = (
-  map: typeof ScopeMap.Type | undefined,
+  map: ScopeMap | undefined,
   known: ReadonlyArray<string>
 ): { readonly name: string; readonly problem: string; readonly fix: string } | undefined => {
   const entries = Object.entries(map ?? {})
@@ -33,7 +31,7 @@ export interface ScopeNames {
 }
 
 /** Makes the translation. A scope that the map does not know is shown by its own name. */
-export const make = (map: typeof ScopeMap.Type | undefined, known: ReadonlyArray<string>): ScopeNames => {
+export const make = (map: ScopeMap | undefined, known: ReadonlyArray<string>): ScopeNames => {
   if (map === undefined) {
     return { accepts: (name) => known.includes(name), toStore: (names) => names, toProtocol: (scopes) => scopes }
   }

@@ -13,6 +13,7 @@ import { classes } from "../inventory/classes.ts"
 import { csv } from "../inventory/csv.ts"
 import { type Asked, choose, flags, type FormatName, read } from "../inventory/flags.ts"
 import type { Format } from "../inventory/format.ts"
+import * as heap from "../inventory/heap.ts"
 import { jsonLines } from "../inventory/jsonLines.ts"
 import { markdown } from "../inventory/markdown.ts"
 import * as progressBar from "../inventory/progress.ts"
@@ -63,7 +64,8 @@ const write = Effect.fnUntraced(function* (
   events: Stream.Stream<Inventory.Event>,
   format: Format,
   asked: Asked,
-  progress: progressBar.Progress
+  progress: progressBar.Progress,
+  keepSmall: () => void
 ): Effect.fn.Return<Inventory.Summary, OutputClosed, Shell> {
   const ends: Array<Inventory.StoreDone> = []
   let seen = 0
@@ -72,6 +74,7 @@ const write = Effect.fnUntraced(function* (
   yield* Stream.runForEachArray(
     events,
     Effect.fnUntraced(function* (batch) {
+      keepSmall()
       const keys: Array<Inventory.KeyEvent> = []
       const ended: Array<Inventory.StoreDone> = []
       for (const event of batch) {
@@ -105,13 +108,14 @@ export const inventory = Command.make(
   "inventory",
   flags,
   Effect.fnUntraced(function* (given) {
+    const keepSmall = heap.bounded()
     const settings = yield* root
     const asked = yield* read(given, settings)
     const { file, stores } = yield* openAll(settings)
     const sources = yield* choose(stores.sources, settings, asked.options)
     const progress = yield* progressBar.make(sources.length, !settings.json)
     const events = Inventory.stream(sources, asked.options)
-    const summary = yield* write(events, formatOf(asked.format, file), asked, progress).pipe(
+    const summary = yield* write(events, formatOf(asked.format, file), asked, progress, keepSmall).pipe(
       Effect.ensuring(progress.clear),
       Effect.provideService(Shell, progress.shell)
     )

@@ -1,4 +1,5 @@
 /** The JSON of the protocol: null members are left out, and times are wall clocks without a zone. */
+import { arthurRoles } from "@keyfold/config/DialectSettings"
 import type { ApiKey } from "@keyfold/core/ApiKey"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -7,13 +8,7 @@ import { python, unknown } from "../times.ts"
 import * as uuidIds from "../uuidIds.ts"
 
 /** The roles a key may have. */
-export const assignableRoles: ReadonlyArray<string> = [
-  "DEFAULT-RULE-ADMIN",
-  "TASK-ADMIN",
-  "VALIDATION-USER",
-  "ORG-AUDITOR",
-  "ORG-ADMIN"
-]
+export const assignableRoles = arthurRoles
 
 /** A role that the description of the body knows, and that no key is given. */
 export const tenantRole = "TENANT-USER"

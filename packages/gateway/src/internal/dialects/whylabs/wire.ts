@@ -1,4 +1,5 @@
 /** The JSON of the protocol: camelCase, absent instead of null, times as text without a zone. */
+import { whylabsScopes } from "@keyfold/config/DialectSettings"
 import type { ApiKey } from "@keyfold/core/ApiKey"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -6,22 +7,11 @@ import type { ScopeNames } from "../scopeNames.ts"
 import { trimmed, unknown } from "../times.ts"
 import * as wordIds from "../wordIds.ts"
 
-/** The ten scopes v1 takes. */
-export const externalScopes: ReadonlyArray<string> = [
-  ":account_administrator",
-  ":administrator",
-  ":authenticated",
-  ":secure_container",
-  ":user",
-  ":write_data",
-  ":write_notification",
-  ":read_notification",
-  ":write_resource",
-  ":read_resource"
-]
-
 /** The twelve scopes v0 takes. */
-export const allScopes: ReadonlyArray<string> = [...externalScopes, ":whylabs_administrator", ":whylabs_system"]
+export const allScopes = whylabsScopes
+
+/** The ten scopes v1 takes. */
+export const externalScopes = allScopes.filter((scope) => !scope.startsWith(":whylabs_"))
 
 const metadata = {
   keyId: Schema.String,
