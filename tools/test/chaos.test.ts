@@ -177,19 +177,22 @@ describe("the truth of a round", () => {
 })
 
 describe("the command", () => {
-  it("kills processes and finds nothing where every guard is in place", async () => {
-    const { code, stderr, stdout } = await chaos("--backend sqlite --operations 24 --seed 5 --factor 30 --only-load")
-    assert.strictEqual(code, 0, stdout + stderr)
-    assert.include(stderr, "seed 5")
-    assert.match(stderr, /sqlite round 1: .*[1-9]\d* kills, 0 duplicates, 0 without a holder, 0 without a key/)
-    assert.match(stdout, /\| sqlite +\| 24 /)
-  })
+  // The quick campaign of `.ci/run` proves both for every backend.
+  if (process.env["KEYFOLD_THOROUGH"] !== undefined) {
+    it("kills processes and finds nothing where every guard is in place", async () => {
+      const { code, stderr, stdout } = await chaos("--backend sqlite --operations 24 --seed 5 --factor 30 --only-load")
+      assert.strictEqual(code, 0, stdout + stderr)
+      assert.include(stderr, "seed 5")
+      assert.match(stderr, /sqlite round 1: .*[1-9]\d* kills, 0 duplicates, 0 without a holder, 0 without a key/)
+      assert.match(stdout, /\| sqlite +\| 24 /)
+    })
 
-  it("fails where a guard is missing", async () => {
-    const { code, stdout } = await chaos("--backend arthur --operations 40 --seed 5 --factor 30 --without journal")
-    assert.strictEqual(code, 1, stdout)
-    assert.include(stdout, "DAMAGE: arthur: there is damage")
-  })
+    it("fails where a guard is missing", async () => {
+      const { code, stdout } = await chaos("--backend arthur --operations 40 --seed 5 --factor 30 --without journal")
+      assert.strictEqual(code, 1, stdout)
+      assert.include(stdout, "DAMAGE: arthur: there is damage")
+    })
+  }
 
   it("names an option it cannot use", async () => {
     const { code, stderr } = await chaos("--backend unknown")

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { keepCompiledCode } from "./compileCache.ts"
+import * as heap from "./inventory/heap.ts"
 import type * as Main from "./main.ts"
 
 const startModules = async (args: ReadonlyArray<string>): Promise<void> => {
@@ -15,6 +16,7 @@ const startModules = async (args: ReadonlyArray<string>): Promise<void> => {
  * where the configuration names one, it hands over to the modules it was made of.
  */
 export const start = async (args: ReadonlyArray<string>): Promise<void> => {
+  if (args.includes("inventory")) heap.begin()
   const bundle = fileURLToPath(new URL("../bundle/main.cjs", import.meta.url))
   if (!existsSync(bundle)) return startModules(args)
   keepCompiledCode(process.env)
