@@ -141,9 +141,12 @@ export const make = Effect.fnUntraced(function* (options: CodecOptions): Effect.
   // The name is signed too, so that a mark means nothing on any other label.
   const check = (name: string | undefined, operation: string, nonce: string) =>
     sign("check", [tenant ?? null, operation, nonce, name ?? null], 6)
+  // What `check` signs, in pieces: nothing in a mark needs escaping in JSON.
+  const beginning = signed("check", [tenant ?? null]).slice(0, -1)
   const proves = ({ mark, name }: Label): boolean => {
     if (mark === undefined || mark.tenant !== tenantMark) return false
-    return signNow(signed("check", [tenant ?? null, mark.operation, mark.nonce, name ?? null])) === mark.check
+    const { check, nonce, operation } = mark
+    return signNow(`${beginning},"${operation}","${nonce}",${JSON.stringify(name ?? null)}]`) === check
   }
   return {
     tenant: tenantMark,

@@ -43,8 +43,8 @@ export const guards: Readonly<Record<GuardName, Guard>> = {
     changes: [
       {
         file: "core/src/internal/reconcile.ts",
-        from: "last: first + Duration.toMillis(settle.within)",
-        to: "last: first"
+        from: "const last = first + Duration.toMillis(settle.within)",
+        to: "const last = first"
       }
     ]
   },

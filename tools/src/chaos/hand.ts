@@ -34,18 +34,16 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL")
 })
 
-/** Starts a worker, tells it `setup`, and gives it once it has reported that it is ready. */
-export const start = <In extends object, Out extends { readonly kind: string }>(
+/** Starts a worker, tells it `setup`, and gives it once a message says that it is ready. */
+export const start = <In extends object, Out extends object>(
   { args, cache, script }: Program,
   setup: In,
+  isReady: (message: Out) => boolean,
   listen: (message: Out, hand: Hand<In>) => void
 ): Promise<Hand<In>> =>
   new Promise((resolve, reject) => {
     const child = fork(script, args, {
-      execArgv: [
-        "--conditions=@keyfold/source",
-        ...(process.env["R6PROF"] ? ["--cpu-prof", "--cpu-prof-dir=/tmp/r6prof"] : [])
-      ],
+      execArgv: ["--conditions=@keyfold/source"],
       env: { ...process.env, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: "" },
       stdio: ["ignore", "inherit", "inherit", "ipc"]
     })
@@ -68,7 +66,7 @@ export const start = <In extends object, Out extends { readonly kind: string }>(
       ended
     }
     child.on("message", (message: Out) => {
-      if (message.kind === "ready") resolve(hand)
+      if (isReady(message)) resolve(hand)
       else listen(message, hand)
     })
     child.once("error", reject)
@@ -85,5 +83,6 @@ export const hire = (
   start<ToWorker, FromWorker>(
     { script: join(import.meta.dirname, "worker.ts"), args: without === undefined ? [] : [without], cache },
     { kind: "setup", setup },
+    ({ kind }) => kind === "ready",
     listen
   )

@@ -1,4 +1,4 @@
-/** One measurement in a process of its own: every key of a case, by the command, by the library or by hand. */
+/** One measurement in a process of its own: every key of a case, by the library or by hand. */
 import * as Arthur from "@keyfold/arthur/Arthur"
 import * as KeyStores from "@keyfold/core/KeyStores"
 import * as Inventory from "@keyfold/lifecycle/Inventory"
@@ -66,28 +66,11 @@ const run = ({ backends: { arthur, whylabs }, stores, way, which }: Task): Promi
 
 const kibibytesPerMebibyte = 1024
 
-const report = (keys: number | undefined, began: number, before?: NodeJS.CpuUsage): void => {
-  const seconds = (performance.now() - began) / 1000
-  const { system, user } = process.cpuUsage(before)
-  const resident = process.resourceUsage().maxRSS / kibibytesPerMebibyte
-  writeSync(3, JSON.stringify({ keys, seconds, busy: (user + system) / 1e6, resident } satisfies Measured))
-}
-
-/** The command begins with the process, and ends it. */
-const command = async ({ file, way }: Task): Promise<void> => {
-  const output = way === "jsonl" ? ["jsonl"] : ["markdown", "--only", "expiring,over-age,unassigned"]
-  process.env["KEYFOLD_CONFIG"] = file
-  process.argv.splice(2, process.argv.length, "inventory", "--output", ...output)
-  process.once("exit", (code) => (code === 0 ? report(undefined, 0) : undefined))
-  const launcher = new URL("../../../packages/keyfold/bin/keyfold.js", import.meta.url)
-  await import(launcher.href)
-}
-
 const task: Task = JSON.parse(process.argv[2] ?? "")
-if (task.way === "jsonl" || task.way === "report") {
-  await command(task)
-} else {
-  const began = performance.now()
-  const before = process.cpuUsage()
-  report(await run(task), began, before)
-}
+const began = performance.now()
+const before = process.cpuUsage()
+const keys = await run(task)
+const seconds = (performance.now() - began) / 1000
+const { system, user } = process.cpuUsage(before)
+const resident = process.resourceUsage().maxRSS / kibibytesPerMebibyte
+writeSync(3, JSON.stringify({ keys, seconds, busy: (user + system) / 1e6, resident } satisfies Measured))

@@ -20,6 +20,9 @@ export interface Pursuit {
   heldAt: Trap | undefined
   /** The process that wrote its record last. */
   worker: Hand<ToWorker> | undefined
+  isBegun: boolean
+  /** Whether its new key is handed over, or it was given up. */
+  isFar: boolean
   isOver: boolean
   isStill: boolean
   isDecided: boolean
@@ -39,14 +42,20 @@ export interface Crew {
   readonly asked: Set<string>
   /** Runs whose process ended between what was asked for and the engine's knowing of it. */
   readonly unbegun: Set<string>
+  /** The machine's milliseconds without news after which nothing more is expected by itself. */
+  readonly silence: number
   processes: number
   /** Processes that ended while a run stood in them. */
   endedProcesses: number
   heardAt: number
 }
 
+/** The machine's milliseconds that anything else than a take-over takes at the most, leases of a rotation included. */
+const others = 10_000
+
 /** Makes a crew of nobody. */
-export const makeCrew = (runs: ReadonlyArray<readonly [Run, Course]>): Crew => ({
+export const makeCrew = (runs: ReadonlyArray<readonly [Run, Course]>, takeOverAfter: number): Crew => ({
+  silence: takeOverAfter + others,
   pursuits: new Map(
     runs.map(([run, course]) => [
       run.name,
@@ -57,6 +66,8 @@ export const makeCrew = (runs: ReadonlyArray<readonly [Run, Course]>): Crew => (
         heldIn: undefined,
         heldAt: undefined,
         worker: undefined,
+        isBegun: false,
+        isFar: false,
         isOver: false,
         isStill: false,
         isDecided: false,
@@ -118,8 +129,9 @@ const hear = (crew: Crew, message: FromWorker, hand: Hand<ToWorker>): void => {
   if (pursuit === undefined) return
   crew.heardAt = realNow()
   if (message.kind === "at") return sprung(crew, pursuit, hand)
-  const { status } = message
+  const { status, step } = message
   pursuit.worker = hand
+  pursuit.isFar = step !== "plan" && step !== "mint"
   pursuit.isStill = status === "needsAttention"
   pursuit.isOver = status === "done" || status === "undone"
   act(pursuit, message, hand)
@@ -133,16 +145,21 @@ const beginAgain = (crew: Crew): void => {
   crew.unbegun.clear()
 }
 
+/** What all processes of a round are set up with. */
+export type Common = Omit<Setup, "runs" | "standing">
+
 /** Starts a process that knows where every run is to stop next. */
-export const hire = async (crew: Crew, program: Program, setup: Omit<Setup, "runs">): Promise<Hand<ToWorker>> => {
+export const hire = async (crew: Crew, program: Program, setup: Common): Promise<Hand<ToWorker>> => {
   const runs = [...crew.pursuits.values()].map((pursuit): Run => {
     const trap = armedOf(pursuit)
     return { ...pursuit.run, ...(trap === undefined ? {} : { trap }) }
   })
+  const standing = [...crew.pursuits.values()].filter((pursuit) => trapOf(pursuit) !== undefined).length
   crew.processes += 1
   const hand = await start<ToWorker, FromWorker>(
     program,
-    { kind: "setup", setup: { ...setup, runs } },
+    { kind: "setup", setup: { ...setup, runs, standing } },
+    ({ kind }) => kind === "ready",
     (message, from) => hear(crew, message, from)
   )
   crew.hands.push(hand)
@@ -153,15 +170,12 @@ export const hire = async (crew: Crew, program: Program, setup: Omit<Setup, "run
 
 /** Whether a run goes on by itself. */
 const isBusy = ({ course, heldIn, isDecided, isOver, isStill }: Pursuit): boolean =>
-  heldIn === undefined && !isOver && !(isStill && (course.path !== "decided" || isDecided === false))
+  heldIn === undefined && !isOver && !(isStill && (course.path !== "decided" || !isDecided))
 
 const isAtRest = ({ course, heldIn, isOver, isStill }: Pursuit): boolean =>
   heldIn !== undefined || isOver || (isStill && course.path !== "decided")
 
-/** The machine's milliseconds without news after which nothing more is expected of a round by itself. */
-const silence = 14_000
-
-const patience = 90_000
+const patience = 120_000
 
 /** Waits until every run stands at its trap or is over; has those that nobody is at begun again. */
 export const untilRest = async (crew: Crew, settles: boolean): Promise<void> => {
@@ -171,20 +185,7 @@ export const untilRest = async (crew: Crew, settles: boolean): Promise<void> => 
   for (;;) {
     const busy = [...crew.pursuits.values()].filter((pursuit) => !isAtRest(pursuit))
     if (busy.length === 0) return
-    if (process.env["R6DBG"] && realNow() - crew.heardAt > 5000 && !(crew as any).dumped) {
-        (crew as any).dumped = true
-        const { execFileSync } = await import("node:child_process")
-        const out = []
-        out.push("SILENT " + busy.map((p) => p.run.name + " worker " + crew.hands.indexOf(p.worker as any)) + " processes " + crew.processes + " hands " + crew.hands.length)
-        const url = (crew as any).state
-        const q = (sql: string) => out.push(execFileSync("psql", ["-X", "-A", "-t", "-c", sql, url], { encoding: "utf8" }))
-        q(`select now(), kind, tag, left(entity_id,8), shard_id, processed, last_read, deliver_at, left(payload,120) from keyfold_workflow_messages order by rowid`)
-        q("select address, last_heartbeat, healthy from keyfold_workflow_runners")
-        q("select count(*), pid from pg_locks join pg_database d on d.oid=database where datname=current_database() and locktype='advisory' group by pid")
-        q("select pid, state, wait_event_type, wait_event, now()-state_change, left(query,100) from pg_stat_activity where datname=current_database()")
-        console.error(out.join("\n"))
-    }
-    const isSilent = realNow() - crew.heardAt > silence
+    const isSilent = realNow() - crew.heardAt > crew.silence
     if ((isSilent && (isAsked || !settles)) || realNow() - began > patience) {
       for (const { run } of busy.filter(isBusy))
         crew.remarks.push(`${run.name} does not go on after ${crew.processes} processes`)
@@ -206,6 +207,23 @@ export const standsIn = (crew: Crew, hand: Hand<ToWorker>): boolean =>
 
 /** Where the engine does not know yet that there is something to do: whoever asked, and got no answer, asks again. */
 const unbegun: ReadonlySet<string> = new Set(["start/insert", "mint/decided"])
+
+/** Begun runs whose first steps are not over. */
+const early = (crew: Crew): number =>
+  [...crew.pursuits.values()].filter(({ heldIn, isBegun, isFar }) => isBegun && !isFar && heldIn === undefined).length
+
+/** How many runs are at their first steps together: as many as an engine works on at the same time when nobody says more. */
+const together = 12
+
+/** Begins all runs in one process, a few at a time. */
+export const beginAll = async (crew: Crew, hand: Hand<ToWorker>): Promise<void> => {
+  const until = realNow() + patience
+  for (const pursuit of crew.pursuits.values()) {
+    while (early(crew) >= together && realNow() < until) await pause(10)
+    pursuit.isBegun = true
+    hand.tell({ kind: "start", runs: [pursuit.run.name] })
+  }
+}
 
 /** Counts the runs that stand in a process as ended with it, and lets go of what waits for their answers. */
 export const leave = (crew: Crew, hand: Hand<ToWorker>): void => {

@@ -34,6 +34,8 @@ export interface Setup {
   readonly clockOffset: number
   readonly takeOverAfter: number
   readonly runs: ReadonlyArray<Run>
+  /** How many of them will stand at a trap. */
+  readonly standing: number
 }
 
 /** What the parent sends. `arm` sets another trap, or none; `hold` stops a run at once, `thaw` lets all go on. */

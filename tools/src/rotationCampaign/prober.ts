@@ -38,7 +38,7 @@ interface State {
 }
 
 /** The machine's milliseconds between two looks. */
-const every = 40
+const every = 60
 
 /** Holders whose key is tried at the door at each look, besides those that have a new one. */
 const share = 2

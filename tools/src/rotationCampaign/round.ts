@@ -13,14 +13,25 @@ import { isEmulated } from "../chaos/emulated.ts"
 import type { Hand, Program } from "../chaos/hand.ts"
 import type { Postgres } from "../chaos/postgres.ts"
 import { pause, pauseScaled, realNow, type Scale } from "../chaos/scale.ts"
-import { hire, leave, makeCrew, sprung, standsIn, untilRest, type Crew, type Fate } from "./crew.ts"
+import {
+  beginAll,
+  hire,
+  leave,
+  makeCrew,
+  sprung,
+  standsIn,
+  untilRest,
+  type Crew,
+  type Fate,
+  type Common
+} from "./crew.ts"
 import { databaseHouse } from "./databaseHouse.ts"
 import { emulatedHouse } from "./emulatedHouse.ts"
 import type { GuardName } from "./guards.ts"
 import { oldSecretFile, secretIn, sinkOf } from "./holders.ts"
 import type { House, HouseOptions, Watch } from "./house.ts"
 import { judge, type Damage, type Judgement } from "./judge.ts"
-import type { Place, Run, Setup, ToWorker } from "./message.ts"
+import type { Place, Run, ToWorker } from "./message.ts"
 import { coursesOf, passageOf, type Course } from "./points.ts"
 import { probe, type Findings, type Prober } from "./prober.ts"
 
@@ -40,6 +51,8 @@ export interface RoundOptions {
   readonly without: GuardName | undefined
   /** How many runs take each course. */
   readonly copies: number
+  /** How long a runner may be silent before its work is taken over, in the machine's milliseconds. */
+  readonly takeOverAfter: number
   /** How many runners a cluster begins with; one takes over from the other. */
   readonly runners: number
   /** Only courses of this kind; all when omitted. */
@@ -121,7 +134,7 @@ interface Stage {
   readonly options: RoundOptions
   readonly crew: Crew
   readonly program: Program
-  readonly setup: Omit<Setup, "runs">
+  readonly setup: Common
 }
 
 const watchesOf = (planned: ReadonlyArray<readonly [string, Course]>): Map<string, Watch> =>
@@ -199,22 +212,13 @@ const shared = async ({ options: { postgres }, setup: { state } }: Stage, runner
   }
 }
 
-/** Rotations that are begun together, and the machine's milliseconds until the next ones are. */
-const together = 8
-const apart = 200
-
 const play = async (stage: Stage): Promise<void> => {
   const { crew, options } = stage
   const size = runnersOf(options)
   await Promise.all(Array.from({ length: size }, () => hireOne(stage)))
   if (size > 1) await shared(stage, size)
-  // All at once they would want the database for so long that the runner could not renew its lock.
-  const names = [...crew.pursuits.keys()]
-  for (let at = 0; at < names.length; at += together) {
-    crew.hands[0]?.tell({ kind: "start", runs: names.slice(at, at + together) })
-    await pause(apart)
-  }
-  // A caller whose process died before it began anything asks another one.
+  const [first] = crew.hands
+  if (first !== undefined) await beginAll(crew, first)
   await (options.fate === "stop" ? stopOne(stage) : endAll(stage))
   await Promise.all(crew.hands.splice(0).map((hand) => hand.kill()))
 }
@@ -263,7 +267,7 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
     await pauseScaled(scale, isDatabase(backend) ? 0 : visible)
     for (const [name, watch] of watchesOf(planned)) watches.set(name, watch)
     for (const [name, { path }] of planned) if (path === "lost") lost.add(name)
-    const crew = makeCrew(runs)
+    const crew = makeCrew(runs, options.takeOverAfter)
     circle.crew = crew
     const prober = probe(
       house,
@@ -272,7 +276,6 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
     )
     circle.prober = prober
     const state = engine === "embedded" ? `sqlite:${join(folder, "state.db")}` : await databaseOf(options.postgres)
-    ;(crew as any).state = state
     const random = () => randomBytes(32).toString("base64url")
     await play({
       options,
@@ -292,8 +295,7 @@ const perform = async (options: RoundOptions, folder: string): Promise<Outcome> 
         folder: held,
         scale,
         clockOffset: 0,
-        // Runners that share their work must not lose each other on a busy machine.
-        takeOverAfter: runnersOf(options) > 1 ? 10_000 : 5_000
+        takeOverAfter: options.takeOverAfter
       }
     })
     const seen: Findings = await prober.stop()

@@ -14,6 +14,7 @@ export interface Settings {
   readonly stops: number
   readonly copies: number
   readonly jobs: number
+  readonly takeOverAfter: number
   readonly kills: boolean
   readonly guarded: ReadonlyArray<BackendName>
   readonly controls: boolean
@@ -33,6 +34,7 @@ export const usage = `npm run campaign:rotation -- [options]
   --engine NAME   one engine, repeatable: ${engineNames.join(", ")}
   --factor F      how much faster than the machine's time runs (30)
   --jobs J        rounds that run at once (3)
+  --take-over MS  how long a runner may be silent before its work is taken over (15000)
   --quick         what continuous integration runs: every point once, every guard once
   --only-load     no removed guards
   --without NAME  runs without a guard, which must be found out: ${guardNames.join(", ")}
@@ -65,6 +67,7 @@ const read = (args: ReadonlyArray<string>) =>
       seed: text,
       factor: text,
       jobs: text,
+      "take-over": text,
       without: text,
       backend: many,
       engine: many,
@@ -83,7 +86,7 @@ export const readSettings = (args: ReadonlyArray<string>): Settings => {
   const { quick: isQuick, without } = values
   const isWhole = !values["only-load"] && without === undefined
   const backends = values.backend?.map((name) => oneOf("backend", backendNames, name)) ?? backendNames
-  const whole = (name: "least" | "stops" | "copies" | "jobs", otherwise: number, smallest: number) =>
+  const whole = (name: "least" | "stops" | "copies" | "jobs" | "take-over", otherwise: number, smallest: number) =>
     Math.max(smallest, Math.trunc(numberFrom(name, values[name], otherwise)))
   return {
     seed: Math.trunc(numberFrom("seed", values.seed, Math.floor(Math.random() * 1_000_000_000))),
@@ -94,6 +97,7 @@ export const readSettings = (args: ReadonlyArray<string>): Settings => {
     stops: whole("stops", isQuick ? 0 : 1, 0),
     copies: whole("copies", isQuick ? 1 : 2, 1),
     jobs: whole("jobs", 3, 1),
+    takeOverAfter: whole("take-over", isQuick ? 6_000 : 15_000, 3_000),
     kills: isQuick,
     guarded: isWhole ? guardedBackends(isQuick).filter((name) => backends.includes(name)) : [],
     controls: !isQuick,

@@ -137,7 +137,10 @@ const resourcesOf = Effect.fnUntraced(function* (
   }
 })
 
-const engineOf = ({ state, takeOverAfter }: Setup) =>
+/** How many workflows an engine works on at the same time; a run that stands at its trap keeps its place. */
+const concurrency = 16
+
+const engineOf = ({ standing, state, takeOverAfter }: Setup) =>
   onMachineTime(
     Effect.map(
       Layer.build(
@@ -145,8 +148,7 @@ const engineOf = ({ state, takeOverAfter }: Setup) =>
           url: state,
           takeOverAfter: Duration.millis(takeOverAfter),
           pollInterval: Duration.millis(250),
-          // A run that stands at its trap keeps its place.
-          concurrency: 500
+          concurrency: concurrency + standing
         })
       ),
       (context) => Context.get(context, WorkflowEngine)

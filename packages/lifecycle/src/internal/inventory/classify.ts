@@ -39,7 +39,9 @@ const limitsOf = (options: Options, now: number): Limits => {
   }
 }
 
-const time = (at: DateTime.Utc): string => DateTime.formatIso(at).replace(/\.\d+Z$/, "Z")
+const fraction = ".000Z".length
+
+const time = (at: DateTime.Utc): string => `${DateTime.formatIso(at).slice(0, -fraction)}Z`
 
 const days = (millis: number): string => {
   const whole = Math.floor(millis / day)
