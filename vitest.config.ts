@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const conditions = ["@keyfold/source"]
@@ -7,6 +8,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
+    // One core less, as vitest would have it, is half of a machine with two.
+    maxWorkers: availableParallelism(),
     projects: [
       ...readdirSync(new URL("packages", import.meta.url)).map((name) => ({
         extends: true as const,

@@ -187,7 +187,7 @@ const cases: ReadonlyArray<Case> = [
       /no import rule for @keyfold\/occam/
     ],
     ["permits an import the layers forbid", `"!ky"`, `"!ky", "!undici"`, /does not permit @keyfold\/http/],
-    ["forbids an import the layers permit", `"!yaml",`, "", /does not permit @keyfold\/config/]
+    ["forbids an import the layers permit", `"!yaml",`, "", /does not permit @keyfold\/node/]
   ].map(([title, from, to, problem]) => ({
     title: `a linter that ${String(title)}`,
     changes: edit(".oxlintrc.json", String(from), String(to)),

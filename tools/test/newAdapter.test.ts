@@ -94,7 +94,6 @@ describe("newAdapter", () => {
 
   it.each([
     ["an existing folder", "acme", /packages\/acme exists already; nothing was changed/],
-    ["a package that is only planned", "gateway", /row for @keyfold\/gateway already/],
     ["a name with upper case", "Acme", /"Acme" is no adapter name: expected/],
     ["a name with a scope", "@acme/keys", /is no adapter name/],
     ["a path", "../acme", /is no adapter name/],
@@ -107,6 +106,18 @@ describe("newAdapter", () => {
     assert.strictEqual(status, 1)
     assert.strictEqual(stdout, "")
     assert.match(output, message)
+    assert.deepStrictEqual(listed.map(read), before)
+  })
+
+  it("refuses a package that is only planned and changes nothing", () => {
+    const before = listed.map(read)
+    const path = join(copy.root, "tools/src/layers.ts")
+    const text = readFileSync(path, "utf8")
+    writeFileSync(path, text.replace('"@keyfold/gateway": {', '"@keyfold/planned": { ...portable },\n$&'))
+    const { output, status } = generate("--name=planned")
+    writeFileSync(path, text)
+    assert.strictEqual(status, 1)
+    assert.match(output, /row for @keyfold\/planned already/)
     assert.deepStrictEqual(listed.map(read), before)
   })
 

@@ -293,7 +293,7 @@ describe("sources", () => {
           ids.push(...keys.map(({ key }) => key.id))
         })
       )
-      assert.isAtMost(Math.max(...sizes), 512)
+      assert.isAtMost(Math.max(...sizes), 1024)
       assert.deepStrictEqual(
         ids,
         all.map(({ id }) => id as string)
