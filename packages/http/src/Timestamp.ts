@@ -30,6 +30,14 @@ const fraction = (text: string, from: number, to: number): number => {
   return length < 3 ? digits(text, from + 1, to) * (length === 1 ? 100 : 10) : digits(text, from + 1, from + 4)
 }
 
+/** Days from 1970 to a day of the Gregorian calendar; years begin in March here, so that a leap day is the last. */
+const daysTo = (year: number, month: number, day: number): number => {
+  const marchYear = month <= 2 ? year - 1 : year
+  const dayOfYear = Math.floor((153 * (month <= 2 ? month + 9 : month - 3) + 2) / 5) + day - 1
+  const leapDays = Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400)
+  return marchYear * 365 + leapDays + dayOfYear - 719_468
+}
+
 /**
  * Reads the form that most servers write, in UTC and at a time that every calendar has; NaN stands for any other, which is
  * read with more care. Lists are long, and this is the most of what reading one costs.
@@ -49,9 +57,9 @@ const plainMillis = (text: string): number => {
   const hour = digits(text, 11, 13)
   const minute = digits(text, 14, 16)
   const second = digits(text, 17, 19)
-  const isPlain =
-    year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59
-  return isPlain ? Date.UTC(year, month - 1, day, hour, minute, second, fraction(text, 19, end)) : Number.NaN
+  const isPlain = month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59
+  const minutes = (daysTo(year, month, day) * 24 + hour) * 60 + minute
+  return isPlain ? (minutes * 60 + second) * 1000 + fraction(text, 19, end) : Number.NaN
 }
 
 /**
@@ -66,7 +74,7 @@ const plainMillis = (text: string): number => {
 export const parseUtc = (text: string | null | undefined): DateTime.Utc | undefined => {
   if (text === null || text === undefined) return undefined
   const millis = plainMillis(text)
-  if (!Number.isNaN(millis)) return DateTime.fromDateUnsafe(new Date(millis))
+  if (!Number.isNaN(millis)) return DateTime.makeUnsafe(millis)
   if (!shape.test(text)) return undefined
   const separated = text.replace(" ", "T")
   // ECMAScript wants six digits in a signed year; Java writes five.

@@ -40,6 +40,48 @@ describe("reading a server's time", () => {
     }
   })
 
+  it("reads the plain form as a Date does, whatever its numbers are", () => {
+    const numbers = [
+      "00",
+      "01",
+      "02",
+      "09",
+      "12",
+      "13",
+      "23",
+      "24",
+      "28",
+      "29",
+      "30",
+      "31",
+      "32",
+      "59",
+      "60",
+      "61",
+      "1a"
+    ]
+    const fractions = ["", ".", ".1", ".12", ".123", ".1239", ".123456789", ".1234567890", ".12x", ",5"]
+    for (const year of ["0000", "0099", "0100", "1969", "2024", "2026", "9999", "20x6"]) {
+      for (const [index, number] of numbers.entries()) {
+        const other = numbers[(index * 7) % numbers.length]
+        for (const text of [
+          `${year}-${number}-${other}T10:11:12`,
+          `${year}-${other}-${number}T10:11:12`,
+          `${year}-02-03T${number}:${other}:12`,
+          `${year}-02-03T${number}:01:12`,
+          `${year}-02-03T10:${other}:${number}${fractions[index % fractions.length]}`,
+          `${year}-02-${number}T10:11:12${fractions[(index * 5) % fractions.length]}`
+        ]) {
+          const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?$/.test(text)
+          const millis = isTime ? Date.parse(`${text}Z`) : Number.NaN
+          const expected = Number.isNaN(millis) ? undefined : millis
+          assert.strictEqual(parseUtc(text)?.epochMilliseconds, expected, text)
+          assert.strictEqual(parseUtc(`${text}Z`)?.epochMilliseconds, expected, text)
+        }
+      }
+    }
+  })
+
   it.prop("never throws", [Schema.String], ([text]) => {
     assert.isTrue(parseUtc(text) === undefined || /\d/.test(text))
   })

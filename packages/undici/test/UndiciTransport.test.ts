@@ -219,6 +219,18 @@ describe("the pool", () => {
     })
   )
 
+  it.effect("has connections in common with other stores", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(ok)
+      for (let index = 0; index < 20; index++) {
+        const backend = yield* Effect.provide(backendAt(server.url), UndiciTransport.layer)
+        yield* backend.decode(Key, call)
+      }
+      assert.strictEqual(server.requests.length, 20)
+      assert.isAtMost(server.connections(), 2)
+    })
+  )
+
   it.effect("is built by make as by the layer", () =>
     Effect.gen(function* () {
       const server = yield* serve(ok)

@@ -1,6 +1,7 @@
 /** The configuration that `keyfold inventory` is measured with. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { stringify } from "yaml"
 import type { Backends, Case } from "./measured.ts"
 import { labelSecret, organization, tenants } from "./seeds.ts"
 
@@ -41,7 +42,7 @@ const oneStore = ({ arthur }: Backends) => ({
 
 /** Writes the configuration of a case into a folder and tells its path. */
 export const write = (folder: string, which: Case, backends: Backends, stores: number): string => {
-  const file = join(folder, `${which}.json`)
-  writeFileSync(file, JSON.stringify(which === "many" ? manyStores(backends, stores) : oneStore(backends), null, 2))
+  const file = join(folder, `${which}.yaml`)
+  writeFileSync(file, stringify(which === "many" ? manyStores(backends, stores) : oneStore(backends)))
   return file
 }

@@ -139,8 +139,7 @@ const compare = async (which: Case, backends: Backends): Promise<boolean> => {
   for (const row of rows) show(row, keys, bare)
   return rows.every(
     ({ resident, seconds, way }) =>
-      way !== "report" ||
-      (resident < most && (bare === undefined || bare.seconds / seconds >= least))
+      way !== "report" || (resident < most && (bare === undefined || bare.seconds / seconds >= least))
   )
 }
 

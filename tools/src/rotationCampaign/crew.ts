@@ -26,6 +26,7 @@ export interface Pursuit {
   isOver: boolean
   isStill: boolean
   isDecided: boolean
+  tries: number
   isAborted: boolean
   /** Resolves once the process that waits for an answer is gone. */
   release: (() => void) | undefined
@@ -71,6 +72,7 @@ export const makeCrew = (runs: ReadonlyArray<readonly [Run, Course]>, takeOverAf
         isOver: false,
         isStill: false,
         isDecided: false,
+        tries: 0,
         isAborted: false,
         release: undefined
       }
@@ -119,11 +121,24 @@ const act = (pursuit: Pursuit, { status, step }: Extract<FromWorker, { kind: "re
   }
 }
 
+/** How often a decision is asked for that a busy machine had no answer to. */
+const mostTries = 8
+
+/** An operator whose decision was refused, because the backend could not be asked in time for instance, tries it again. */
+const refused = (crew: Crew, { problem, run }: Extract<FromWorker, { kind: "failed" }>, hand: Hand<ToWorker>): void => {
+  const pursuit = crew.pursuits.get(run)
+  const isAgain = pursuit?.isDecided === true && pursuit.isStill && pursuit.tries < mostTries
+  if (!isAgain) return void crew.remarks.push(`${run}: ${problem.slice(0, 300)}`)
+  pursuit.tries += 1
+  crew.heardAt = realNow()
+  void pause(500).then(() => hand.tell({ kind: "decide", run }))
+}
+
 const hear = (crew: Crew, message: FromWorker, hand: Hand<ToWorker>): void => {
   // Before a starting process has said what it can run, its engine may have been given work already.
   if (message.kind === "log" && message.text.startsWith("Could not find entity manager")) return
   if (message.kind === "log") return void crew.remarks.push(message.text)
-  if (message.kind === "failed") return void crew.remarks.push(`${message.run}: ${message.problem.slice(0, 300)}`)
+  if (message.kind === "failed") return refused(crew, message, hand)
   if (message.kind !== "at" && message.kind !== "record") return
   const pursuit = crew.pursuits.get(message.run)
   if (pursuit === undefined) return

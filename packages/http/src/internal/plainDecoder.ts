@@ -36,7 +36,7 @@ const primitive = (ast: SchemaAST.AST): Decode | undefined => {
     case "String":
       return checked(ast, (value) => typeof value === "string")
     case "Number":
-      return checked(ast, (value) => typeof value === "number" && Number.isFinite(value))
+      return checked(ast, (value) => typeof value === "number")
     case "Boolean":
       return checked(ast, (value) => typeof value === "boolean")
     case "Null":
@@ -48,8 +48,9 @@ const primitive = (ast: SchemaAST.AST): Decode | undefined => {
   }
 }
 
-const arrayOf = (item: Decode): Decode => {
-  return (value) => {
+const arrayOf =
+  (item: Decode): Decode =>
+  (value) => {
     if (!Array.isArray(value)) return unsure
     const items: Array<unknown> = []
     for (const one of value) {
@@ -59,7 +60,6 @@ const arrayOf = (item: Decode): Decode => {
     }
     return items
   }
-}
 
 interface Field {
   readonly name: string
@@ -89,8 +89,7 @@ const structOf =
   }
 
 const fieldOf = ({ name, type }: SchemaAST.PropertySignature): Field | undefined => {
-  // What every object inherits looks like a field of it.
-  if (typeof name !== "string" || name in Object.prototype) return undefined
+  if (typeof name !== "string" || name === "__proto__") return undefined
   const decode = compile(type)
   return decode === undefined ? undefined : { name, decode, isOptional: SchemaAST.isOptional(type) }
 }

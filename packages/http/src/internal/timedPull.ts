@@ -34,6 +34,39 @@ const makeHandover = <A>() => {
   }
 }
 
+type Handover<A, E> = ReturnType<typeof makeHandover<Effect.Effect<A, E | DriverError>>>
+
+/** Pulls whenever somebody waits, until there is nothing more. */
+const pullAll = <A, E>(handover: Handover<A, E>, pull: Effect.Effect<A, E>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    let isOver = false
+    const awaited = Effect.callback<void>((resume) => handover.whenAwaited(() => resume(Effect.void)))
+    return Effect.whileLoop({
+      while: () => !isOver,
+      body: () => Effect.andThen(awaited, Effect.exit(pull)),
+      step: (exit) => {
+        isOver = Exit.isFailure(exit)
+        handover.answer(exit)
+      }
+    })
+  })
+
+/** Answers who waits once the time is over. */
+const watch = <A, E>(
+  handover: Handover<A, E>,
+  after: Duration.Duration,
+  deadline: () => number
+): Effect.Effect<void> => {
+  const over = Effect.fail(new DriverError({ reason: new Timeout({ after }), sent: "maybe" }))
+  const look: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const left = handover.isAwaited() ? deadline() - now : Duration.toMillis(after)
+    return left > 0
+      ? Effect.andThen(Effect.sleep(Duration.millis(left)), look)
+      : Effect.sync(() => handover.answer(over))
+  })
+  return look
+}
+
 /**
  * Fails a pull with `Timeout` where it takes longer than `after`, each time anew.
  *
@@ -45,41 +78,26 @@ export const make = Effect.fnUntraced(function* <A, E>(
   pull: Effect.Effect<A, E>
 ): Effect.fn.Return<Effect.Effect<A, E | DriverError>, never, Scope.Scope> {
   const scope = yield* Effect.scope
-  const handover = makeHandover<Effect.Effect<A, E | DriverError>>()
-  const millis = Duration.toMillis(after)
+  const handover: Handover<A, E> = makeHandover()
   let deadline = 0
   let isRunning = false
-  let isOver = false
-  const pullOnce = Effect.andThen(
-    Effect.callback<void>((resume) => handover.whenAwaited(() => resume(Effect.void))),
-    Effect.exit(pull)
-  )
-  const pullAll = Effect.whileLoop({
-    while: () => !isOver,
-    body: () => pullOnce,
-    step: (exit) => {
-      isOver = Exit.isFailure(exit)
-      handover.answer(exit)
-    }
-  })
-  const watch: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    if (!handover.isAwaited()) return Effect.andThen(Effect.sleep(after), watch)
-    if (now < deadline) return Effect.andThen(Effect.sleep(Duration.millis(deadline - now)), watch)
-    return Effect.sync(() =>
-      handover.answer(Effect.fail(new DriverError({ reason: new Timeout({ after }), sent: "maybe" })))
-    )
-  })
   const begin = Effect.suspend(() => {
     if (isRunning) return Effect.void
     isRunning = true
-    return Effect.andThen(Effect.forkIn(pullAll, scope), Effect.forkIn(watch, scope))
+    return Effect.andThen(
+      Effect.forkIn(pullAll(handover, pull), scope),
+      Effect.forkIn(
+        watch(handover, after, () => deadline),
+        scope
+      )
+    )
   })
   const wait = Effect.callback<A, E | DriverError>((resume) => {
     handover.await(resume)
     return Effect.sync(handover.leave)
   })
   return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    deadline = now + millis
+    deadline = now + Duration.toMillis(after)
     return Effect.andThen(begin, wait)
   })
 })

@@ -21,7 +21,7 @@ const grow = (factor: 1 | 2): void => setFlagsFromString(`--semi-space-growth-fa
 /** Keeps garbage from piling up. Said before anything is loaded: a first collection would already have made plans. */
 export const begin = (): void => {
   setFlagsFromString("--no-allocation-site-pretenuring")
-  setFlagsFromString("--heap-growing-percent=10")
+  setFlagsFromString("--heap-growing-percent=20")
 }
 
 /**

@@ -38,9 +38,10 @@ export const together = <Source, A, E>(
         return Effect.andThen(apart(reading), Effect.suspend(next))
       }
       const workers = Math.min(Math.max(1, concurrency), sources.length)
-      return Effect.forEach(Arr.range(1, workers), () => Effect.suspend(next), { concurrency: workers, discard: true }).pipe(
-        Effect.andThen(Queue.end(queue))
-      )
+      return Effect.forEach(Arr.range(1, workers), () => Effect.suspend(next), {
+        concurrency: workers,
+        discard: true
+      }).pipe(Effect.asVoid)
     },
     { bufferSize: waiting }
   ).pipe(Stream.flattenArray)
