@@ -41,7 +41,7 @@ describe("a timed pull", () => {
         yield* TestClock.adjust("1 minutes")
         assert.strictEqual(begun(), number)
       }
-      assert.deepStrictEqual(yield* Effect.exit(next), Exit.fail("over"))
+      assert.strictEqual(yield* Effect.flip(next), "over")
     })
   )
 

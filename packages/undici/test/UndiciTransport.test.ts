@@ -205,6 +205,26 @@ describe("the pool", () => {
     })
   )
 
+  it.effect("ends the calls of a store that closes, while others go on", () =>
+    Effect.gen(function* () {
+      const server = yield* serve(() => {})
+      const other = yield* Effect.provide(backendAt(server.url), UndiciTransport.layer)
+      const goingOn = yield* Effect.forkChild(other.discard(call))
+      yield* server.first
+      const fiber = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const backend = yield* Effect.provide(backendAt(server.url), UndiciTransport.layer)
+          const fiber = yield* Effect.forkDetach(Effect.flip(backend.decode(Key, call)))
+          while (server.requests.length < 2)
+            yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+          return fiber
+        })
+      )
+      assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "Network")
+      assert.isUndefined(goingOn.pollUnsafe())
+    })
+  )
+
   it.effect("belongs to one store: another store's scope does not close it", () =>
     Effect.gen(function* () {
       const server = yield* serve(ok)

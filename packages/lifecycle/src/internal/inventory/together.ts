@@ -1,7 +1,6 @@
 /** Several sources at the same time, as one stream. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 
@@ -9,19 +8,9 @@ import * as Stream from "effect/Stream"
 const waiting = 4
 
 /**
- * Runs an effect in a fiber of its own, interrupted with this one. What a fiber that lives long forks and forgets stays
- * linked in the engine's young generation: it would be copied again and again, and kept until the next full collection.
- */
-const apart = <E>(effect: Effect.Effect<void, E>): Effect.Effect<void, E> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDetach(restore(effect)), (fiber) =>
-      Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
-    )
-  )
-
-/**
- * Reads so many sources at the same time, and as soon as one ends the next. Batches stay what they are, and the end of one
- * source leaves nothing behind.
+ * Reads so many sources at the same time, and as soon as one ends the next. Batches stay what
+ * they are. A worker reads one source after the other: a stream of streams opens and closes a scope in its own for each, and
+ * what it closed long ago would hold on to what is new.
  */
 export const together = <Source, A, E>(
   sources: ReadonlyArray<Source>,
@@ -35,13 +24,13 @@ export const together = <Source, A, E>(
         const { done, value } = left.next()
         if (done === true) return Effect.void
         const reading = Stream.runForEachArray(read(value), (batch) => Queue.offer(queue, batch))
-        return Effect.andThen(apart(reading), Effect.suspend(next))
+        return Effect.andThen(reading, Effect.suspend(next))
       }
       const workers = Math.min(Math.max(1, concurrency), sources.length)
       return Effect.forEach(Arr.range(1, workers), () => Effect.suspend(next), {
         concurrency: workers,
         discard: true
-      }).pipe(Effect.asVoid)
+      }).pipe(Effect.andThen(Queue.end(queue)))
     },
     { bufferSize: waiting }
   ).pipe(Stream.flattenArray)
