@@ -15,6 +15,8 @@ export interface Mutant {
   readonly wrong: string
   readonly subject: Contract.Subject
   readonly caughtBy: ReadonlyArray<string>
+  /** Cases that catch it in some orders of the ids, which are random, and not in others. */
+  readonly mayBeCaughtBy?: ReadonlyArray<string>
 }
 
 /** What no mutant may let anybody see. */

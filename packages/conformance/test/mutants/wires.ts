@@ -170,21 +170,26 @@ export const mutants = [
     "unknownFields: writes survive fields and words nobody has heard of",
     "unknownFields: a scope nobody has heard of is shown as it came"
   ]),
-  wireMutant(
-    "lists no more than a few keys",
-    (fetch) => async (input, init) => {
-      const response = await fetch(input, init)
-      const text = await response.text()
-      const { headers, status } = response
-      return new Response(status === 200 ? (safely(() => firstFive(text).text) ?? text) : text, { status, headers })
-    },
-    [
-      "list: every key is listed once",
-      "listPage: pages of any size hold every key once and come to an end",
+  {
+    ...wireMutant(
+      "lists no more than a few keys",
+      (fetch) => async (input, init) => {
+        const response = await fetch(input, init)
+        const text = await response.text()
+        const { headers, status } = response
+        return new Response(status === 200 ? (safely(() => firstFive(text).text) ?? text) : text, { status, headers })
+      },
+      [
+        "list: every key is listed once",
+        "listPage: pages of any size hold every key once and come to an end",
+        "concurrency: keys made at once are as many keys"
+      ]
+    ),
+    mayBeCaughtBy: [
       "listPage: a key revoked between two pages loses and repeats no other",
-      "concurrency: keys made at once are as many keys"
+      "safeCreate: a copied or invented mark is not believed"
     ]
-  ),
+  },
   wireMutant(
     "drops the time the backend asks to wait",
     (fetch) => async (input, init) => {

@@ -23,7 +23,7 @@ import {
 const list = inGroup("list")
 
 const everyKeyOnce = Effect.fnUntraced(function* (world: World) {
-  const keys = yield* createdMany(world, named(5))
+  const keys = yield* createdMany(world, named(7))
   const all = idsOf(yield* listed(world.store))
   yield* same(new Set(all).size, all.length, "different ids among those listed")
   yield* sameTexts(shown(yield* listed(world.store), keys), idsOf(keys), "keys listed")
