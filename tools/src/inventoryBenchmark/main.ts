@@ -54,14 +54,15 @@ const started = (server: ChildProcess): Promise<Backends> =>
   })
 
 /** Runs within the command, and tells of the whole process at its end. */
-const witness = `data:text/javascript,
+const witness = `data:text/javascript,${encodeURIComponent(`
 import { writeSync } from "node:fs"
 process.once("exit", (code) => {
   const { system, user } = process.cpuUsage()
   const resident = process.resourceUsage().maxRSS / 1024
   const seconds = performance.now() / 1000
   if (code === 0) writeSync(3, JSON.stringify({ seconds, busy: (user + system) / 1e6, resident }))
-})`
+})
+`)}`
 
 const command = join(import.meta.dirname, "../../../packages/keyfold/bin/keyfold.js")
 

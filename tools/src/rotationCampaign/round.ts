@@ -1,4 +1,5 @@
 /** One round: a fresh backend, rotations that each stop somewhere else, the end of their processes, and the judgement. */
+import { KeyId } from "@keyfold/core/ApiKey"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import { deliverTo } from "@keyfold/core/Sink"
 import * as Effect from "effect/Effect"
@@ -103,7 +104,7 @@ const seed = (
   { backend }: RoundOptions,
   house: House,
   held: string,
-  planned: ReadonlyArray<readonly [string, Place]>
+  planned: ReadonlyArray<Pick<Run, "name" | "place">>
 ): Promise<ReadonlyArray<Run["old"]>> => {
   const { credential, url } = house
   const seeding = Effect.gen(function* () {
@@ -115,7 +116,7 @@ const seed = (
     })
     return yield* Effect.forEach(
       planned,
-      ([name, place]) =>
+      ({ name, place }) =>
         Effect.map(keys.create({ name }).pipe(deliverTo(sinkOf(held, { name, place }))), ({ key }) => {
           house.learn(key.id, name)
           writeFileSync(oldSecretFile(held, name), secretIn(held, { name, place }))
@@ -136,14 +137,6 @@ interface Stage {
   readonly program: Program
   readonly setup: Common
 }
-
-const watchesOf = (planned: ReadonlyArray<readonly [string, Course]>): Map<string, Watch> =>
-  new Map(
-    planned.flatMap(([name, { traps }]) => {
-      const found = traps[0] === undefined ? undefined : passageOf(traps[0])
-      return found === undefined ? [] : [[name, found] as const]
-    })
-  )
 
 /** Ends a process, and counts what stood in it. */
 const end = async ({ crew, options: { fate } }: Stage, hand: Hand<ToWorker>): Promise<void> => {
@@ -223,107 +216,139 @@ const play = async (stage: Stage): Promise<void> => {
   await Promise.all(crew.hands.splice(0).map((hand) => hand.kill()))
 }
 
-const overlapMilliseconds = 60_000
+/** One rotation of a round before its key is made. */
+interface Planned {
+  readonly name: string
+  readonly place: Place
+  readonly course: Course
+}
 
-const perform = async (options: RoundOptions, folder: string): Promise<Outcome> => {
-  const { backend, engine, fate, seed: number, without } = options
-  const began = realNow()
-  const scale: Scale = { origin: Math.trunc(began), factor: options.factor }
-  const held = join(folder, "held")
-  mkdirSync(held)
+const planOf = ({ backend, copies, courses = () => true, fate, seed }: RoundOptions): ReadonlyArray<Planned> => {
   // What a stopped process left is finished by one that lives.
   const isPossible = ({ traps }: Course) => fate !== "stop" || traps.length === 1
-  const courses = coursesOf(backend).filter((course) => isPossible(course) && (options.courses?.(course) ?? true))
-  const planned = Array.from({ length: options.copies }, () => courses)
+  const chosen = coursesOf(backend).filter((course) => isPossible(course) && courses(course))
+  return Array.from({ length: copies }, () => chosen)
     .flat()
-    .map((course, index) => [`run-${index + 1}`, course] as const)
-  const places = planned.map(([name], index): readonly [string, Place] => [
-    name,
-    (index + number) % 2 === 0 ? "file" : "variable"
-  ])
+    .map((course, index) => ({
+      name: `run-${index + 1}`,
+      place: (index + seed) % 2 === 0 ? "file" : "variable",
+      course
+    }))
+}
+
+/** The backend of a round, and who is told of what passes there. */
+interface Scene {
+  readonly house: House
+  readonly held: string
+  readonly scale: Scale
+  /** Lets the requests of these runs be held up or lost from now on, and others be watched by them. */
+  readonly arm: (planned: ReadonlyArray<Planned>, crew: Crew, prober: Prober) => void
+}
+
+const sceneOf = async (options: RoundOptions, folder: string): Promise<Scene> => {
+  const scale: Scale = { origin: Math.trunc(realNow()), factor: options.factor }
+  const held = join(folder, "held")
+  mkdirSync(held)
   const watches = new Map<string, Watch>()
   const lost = new Set<string>()
-  const circle: { crew: Crew | undefined; prober: Prober | undefined } = { crew: undefined, prober: undefined }
+  let crew: Crew | undefined
+  let prober: Prober | undefined
   const passed = async (name: string): Promise<void> => {
-    const pursuit = circle.crew?.pursuits.get(name)
-    if (circle.crew === undefined || pursuit === undefined) return
+    const pursuit = crew?.pursuits.get(name)
+    if (crew === undefined || pursuit === undefined) return
     pursuit.worker?.tell({ kind: "hold", run: name })
     const released = new Promise<void>((resolve) => void (pursuit.release = resolve))
-    sprung(circle.crew, pursuit, pursuit.worker)
+    sprung(crew, pursuit, pursuit.worker)
     await released
   }
-  const house = await openHouse(options, folder, scale, { watches, lost, passed, revoked: () => circle.prober?.look() })
+  const house = await openHouse(options, folder, scale, { watches, lost, passed, revoked: () => prober?.look() })
+  return {
+    house,
+    held,
+    scale,
+    arm: (planned, own, ownProber) => {
+      crew = own
+      prober = ownProber
+      for (const { course, name } of planned) {
+        const watch = course.traps[0] === undefined ? undefined : passageOf(course.traps[0])
+        if (watch !== undefined) watches.set(name, watch)
+        if (course.path === "lost") lost.add(name)
+      }
+    }
+  }
+}
+
+const randomText = (): string => randomBytes(32).toString("base64url")
+
+const stageOf = (options: RoundOptions, { held, house, scale }: Scene, crew: Crew, state: string): Stage => ({
+  options,
+  crew,
+  program: {
+    script: join(import.meta.dirname, "worker.ts"),
+    args: options.without === undefined ? [] : [options.without],
+    cache: options.cache
+  },
+  setup: {
+    backend: options.backend,
+    url: house.url,
+    credential: house.credential,
+    state,
+    secret: randomText(),
+    labelSecret: randomText(),
+    folder: held,
+    scale,
+    clockOffset: 0,
+    takeOverAfter: options.takeOverAfter
+  }
+})
+
+/** How long both keys work, in scaled milliseconds. */
+const overlap = 60_000
+
+const summary = (
+  { backend, engine, fate }: RoundOptions,
+  crew: Crew,
+  { details, ...judged }: Judgement,
+  { knocks, looks, outages }: Findings
+): Omit<Outcome, "milliseconds"> => ({
+  ...judged,
+  backend,
+  engine,
+  fate,
+  runs: crew.pursuits.size,
+  processes: crew.processes,
+  endedProcesses: crew.endedProcesses,
+  ended: crew.ended,
+  asked: crew.asked.size,
+  outages: outages.length,
+  looks,
+  knocks,
+  details: [...details, ...outages.map(({ problem, run }) => `${run}: ${problem}`)],
+  remarks: crew.remarks
+})
+
+const perform = async (options: RoundOptions, folder: string): Promise<Outcome> => {
+  const began = realNow()
+  const { backend, engine, postgres, takeOverAfter } = options
+  const planned = planOf(options)
+  const scene = await sceneOf(options, folder)
+  const { held, house, scale } = scene
   try {
-    const olds = await seed(options, house, held, places)
-    const runs = planned.map(([name, course], index): readonly [Run, Course] => [
-      {
-        name,
-        path: course.path,
-        place: places[index]?.[1] ?? "file",
-        old: olds[index] ?? { id: name as Run["old"]["id"] }
-      },
+    const olds = await seed(options, house, held, planned)
+    const pairs = planned.map(({ course, name, place }, index): readonly [Run, Course] => [
+      { name, place, path: course.path, old: olds[index] ?? { id: KeyId.make(name) } },
       course
     ])
+    const runs = pairs.map(([run]) => run)
     await pauseScaled(scale, isDatabase(backend) ? 0 : visible)
-    for (const [name, watch] of watchesOf(planned)) watches.set(name, watch)
-    for (const [name, { path }] of planned) if (path === "lost") lost.add(name)
-    const crew = makeCrew(runs, options.takeOverAfter)
-    circle.crew = crew
-    const prober = probe(
-      house,
-      held,
-      runs.map(([run]) => run)
-    )
-    circle.prober = prober
-    const state = engine === "embedded" ? `sqlite:${join(folder, "state.db")}` : await databaseOf(options.postgres)
-    const random = () => randomBytes(32).toString("base64url")
-    await play({
-      options,
-      crew,
-      program: {
-        script: join(import.meta.dirname, "worker.ts"),
-        args: without === undefined ? [] : [without],
-        cache: options.cache
-      },
-      setup: {
-        backend,
-        url: house.url,
-        credential: house.credential,
-        state,
-        secret: random(),
-        labelSecret: random(),
-        folder: held,
-        scale,
-        clockOffset: 0,
-        takeOverAfter: options.takeOverAfter
-      }
-    })
-    const seen: Findings = await prober.stop()
-    const about = {
-      house,
-      folder: held,
-      state,
-      runs: runs.map(([run]) => run),
-      overlap: overlapMilliseconds / scale.factor
-    }
-    const { details, ...judged } = await judge(about)
-    return {
-      ...judged,
-      backend,
-      engine,
-      fate,
-      runs: runs.length,
-      processes: crew.processes,
-      endedProcesses: crew.endedProcesses,
-      ended: crew.ended,
-      asked: crew.asked.size,
-      outages: seen.outages.length,
-      looks: seen.looks,
-      knocks: seen.knocks,
-      details: [...details, ...seen.outages.map(({ problem, run }) => `${run}: ${problem}`)],
-      remarks: crew.remarks,
-      milliseconds: realNow() - began
-    }
+    const crew = makeCrew(pairs, takeOverAfter)
+    const prober = probe(house, held, runs)
+    scene.arm(planned, crew, prober)
+    const state = engine === "embedded" ? `sqlite:${join(folder, "state.db")}` : await databaseOf(postgres)
+    await play(stageOf(options, scene, crew, state))
+    const seen = await prober.stop()
+    const judged = await judge({ house, folder: held, state, runs, overlap: overlap / scale.factor })
+    return { ...summary(options, crew, judged, seen), milliseconds: realNow() - began }
   } finally {
     await house.close()
   }

@@ -1,4 +1,5 @@
 /** A worker's stores, rotations and engine: those of the packages, on scaled time, with gates around them. */
+import { KeyId } from "@keyfold/core/ApiKey"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { Driver } from "@keyfold/core/Driver"
 import { DriverError } from "@keyfold/core/Driver"
@@ -120,7 +121,7 @@ const resourcesOf = Effect.fnUntraced(function* (
       (store) => [run.name, () => Effect.succeed(store)] as const
     )
   )
-  const unknown: Run = { name: "", path: "whole", old: { id: "" as Run["old"]["id"] }, place: "file" }
+  const unknown: Run = { name: "", path: "whole", old: { id: KeyId.make("none") }, place: "file" }
   const runOf = (name: string) => runs.get(name) ?? unknown
   const named = Resources.make({
     stores: Object.fromEntries(stores),
