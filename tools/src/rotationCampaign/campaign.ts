@@ -24,6 +24,8 @@ export interface Options {
   readonly stops: number
   readonly copies: number
   readonly jobs: number
+  /** Runs without a guard that go on beside them. */
+  readonly guardJobs: number
   /** How long a runner of a cluster may be silent before its work is taken over, in the machine's milliseconds. */
   readonly takeOverAfter: number
   /** Every round that ends processes kills them; otherwise every second one has them end by themselves. */
@@ -112,9 +114,9 @@ const roundJob =
     return outcome
   }
 
-/** WhyLabs is one backend with two dialects; the second one has a fifth of the rounds. */
+/** WhyLabs is one backend with two dialects; the second one has a fifth of the rounds, or a few points in one. */
 export const leastOf = (backend: BackendName, least: number): number =>
-  backend === "whylabs-v1" ? Math.ceil(least / 5) : least
+  backend === "whylabs-v1" ? Math.floor(least / 5) : least
 
 /** Rounds of a backend on the cluster, whose processes take longer to start and to take over. */
 const onCluster = 5
@@ -134,9 +136,15 @@ const turnsOf = ({ copies, engines }: Options, least: number, at: number): Reado
   return [...turns("cluster", ends, 1), ...turns("embedded", least - ends, copies)]
 }
 
+/** Where a dialect speaks with its server. */
+const isSpoken = ({ traps }: Course): boolean => traps.some(({ point }) => /create|verify|revoke\/revoke/.test(point))
+
 const plansOf = (options: Options): ReadonlyArray<Plan> => {
   const { backends, copies, engines, kills, least, stops } = options
-  return backends.flatMap((backend, at) => {
+  return backends.flatMap((backend, at): ReadonlyArray<Plan> => {
+    if (leastOf(backend, least) === 0) {
+      return [{ backend, engine: engines[0] ?? "embedded", fate: "kill", copies: 1, number: 0, courses: isSpoken }]
+    }
     return [
       ...turnsOf(options, leastOf(backend, least), at).map(({ copies, engine }, number): Plan => {
         // Most processes of a cluster are killed, and every second one of the others.
@@ -227,15 +235,17 @@ export const runCampaign = async (given: Options): Promise<Findings> => {
   const engines = given.engines.filter((engine) => given.postgres !== undefined || engine !== "cluster")
   const options = { ...given, engines, backends: given.backends.filter(isPossible) }
   await warmUp(options)
-  const outcomes = await playAll(options)
   const chosen = options.guarded.filter(isPossible)
   const pairs = guardNames.flatMap((guard) =>
     chosen.filter((backend) => isThere(guard, backend)).map((backend) => [guard, backend] as const)
   )
-  const rows = await together(
-    options.jobs + 1,
-    pairs.map(([guard, backend]) => guardJob(options, guard, backend))
-  )
+  const [outcomes, rows] = await Promise.all([
+    playAll(options),
+    together(
+      options.guardJobs,
+      pairs.map(([guard, backend]) => guardJob(options, guard, backend))
+    )
+  ])
   return { outcomes, guards: rows, minutes: (realNow() - began) / 60_000 }
 }
 

@@ -9,7 +9,7 @@ import { knockOf } from "./door.ts"
 import { runIn, type House, type HouseOptions, type Watch } from "./house.ts"
 
 /** How long the door does not know a new key, nor of a revocation, in scaled milliseconds; Arthur accepts new keys at once. */
-const authentication = 3_000
+const authentication = 9_000
 
 /** What a house knows of its keys. */
 interface Ledger {

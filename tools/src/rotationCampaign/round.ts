@@ -128,8 +128,8 @@ const seed = (
   return Effect.runPromise(Effect.scoped(seeding))
 }
 
-/** How long reads of the emulated backends do not see what was just made, in scaled milliseconds. */
-const visible = 8_000
+/** Longer than reads and doors of the emulated backends do not know what was just made, in scaled milliseconds. */
+const visible = 15_000
 
 interface Stage {
   readonly options: RoundOptions

@@ -14,6 +14,7 @@ export interface Settings {
   readonly stops: number
   readonly copies: number
   readonly jobs: number
+  readonly guardJobs: number
   readonly takeOverAfter: number
   readonly kills: boolean
   readonly guarded: ReadonlyArray<BackendName>
@@ -97,6 +98,7 @@ export const readSettings = (args: ReadonlyArray<string>): Settings => {
     stops: whole("stops", isQuick ? 0 : 1, 0),
     copies: whole("copies", isQuick ? 1 : 2, 1),
     jobs: whole("jobs", 3, 1),
+    guardJobs: isQuick ? 2 : 1,
     takeOverAfter: whole("take-over", isQuick ? 6_000 : 15_000, 3_000),
     kills: isQuick,
     guarded: isWhole ? guardedBackends(isQuick).filter((name) => backends.includes(name)) : [],
