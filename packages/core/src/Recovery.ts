@@ -5,6 +5,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
 import type { ApiKey, KeyRef } from "./ApiKey.ts"
 import type { OperationId } from "./OperationId.ts"
 import type { Sink } from "./Sink.ts"
@@ -46,6 +47,7 @@ export type Recovery =
  * - `olderThan`: only operations last heard of that long ago; all whose lease has run out when omitted.
  * - `dryRun`: finds and reports, revokes nothing and writes nothing.
  * - `sink`: asked which key it holds before one is taken for an orphan.
+ * - `onOrphan`: told of each orphan once its fate is known, for programs that show how far a long sweep got.
  *
  * @category options
  * @since 0.1.0
@@ -53,6 +55,7 @@ export type Recovery =
 export interface SweepOptions extends RecoverOptions {
   readonly olderThan?: Duration.Input
   readonly dryRun?: boolean
+  readonly onOrphan?: (orphan: Orphan) => Effect.Effect<void>
 }
 
 /**

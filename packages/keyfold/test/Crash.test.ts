@@ -63,7 +63,9 @@ describe("a create that is killed", { timeout: 120_000 }, () => {
       assert.deepStrictEqual(live(), [id])
       yield* endLeases(folder)
       const dry = yield* keyfold(["sweep", "--dry-run", "--json"], setting)
-      assert.deepStrictEqual(JSON.parse(dry.stdout).orphans, [{ key: { id }, operationId: "op-1", fate: "found" }])
+      assert.deepStrictEqual(JSON.parse(dry.stdout.split("\n")[1] ?? "").orphans, [
+        { key: { id }, operationId: "op-1", fate: "found" }
+      ])
       const { code, stdout } = yield* execute(["recover", "op-1"], { cwd: folder, env: environment })
       assert.strictEqual(code, 0)
       assert.include(stdout, `left key ${id}, which nobody held. It was revoked.`)

@@ -210,13 +210,28 @@ describe("sweep", { timeout: 60_000 }, () => {
     })
   )
 
+  it.effect("shows on a terminal, on standard error, how many it found, and takes that away at the end", () =>
+    Effect.gen(function* () {
+      const setting = { folder: yield* journaledStore, terminal: { columns: 100 } }
+      const id = yield* create(setting)
+      yield* undeliver(setting.folder)
+      const { stderr, stdout } = yield* keyfold(["sweep"], setting)
+      assert.include(stdout, id)
+      assert.include(stderr, 'Looking for orphans in store "local" ...')
+      assert.include(stderr, 'Looking for orphans in store "local": 1 so far ...')
+      assert.include(stderr, '\r\u001b[2K1 orphan in store "local".')
+      const json = yield* keyfold(["sweep", "--json"], setting)
+      assert.strictEqual(json.stderr, "")
+    })
+  )
+
   it.effect("leaves young operations, those under way and those whose secret is held, and says so", () =>
     Effect.gen(function* () {
       const setting = { folder: yield* journaledStore }
       const id = yield* create(setting, "--secret-file", "a.key")
       yield* undeliver(setting.folder)
       const young = yield* keyfold(["sweep", "--older-than", "1h", "--json"], setting)
-      assert.deepInclude(JSON.parse(young.stdout), { orphans: [], delivered: [] })
+      assert.deepInclude(JSON.parse(young.stdout), { event: "finished", orphans: [], delivered: [] })
       const held = yield* keyfold(["sweep", "--secret-file", "a.key"], setting)
       assert.deepStrictEqual([held.code, held.stdout], [0, ""])
       assert.include(held.stderr, "Found delivered after all: op-1.")
@@ -244,7 +259,12 @@ describe("sweep", { timeout: 60_000 }, () => {
       yield* endLeases(folder)
       const swept = yield* keyfold(["sweep", "--json"], setting)
       assert.strictEqual(swept.code, 0)
-      assert.deepInclude(JSON.parse(swept.stdout), { scanned: 1, strangers: [] })
+      const [orphan, finished] = swept.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line): unknown => JSON.parse(line))
+      assert.deepInclude(orphan, { event: "orphan", operationId: "op-1", fate: "revoked" })
+      assert.deepInclude(finished, { event: "finished", scanned: 1, strangers: [] })
       assert.deepStrictEqual(live(), [])
     }).pipe(Effect.scoped)
   )

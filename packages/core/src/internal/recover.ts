@@ -193,30 +193,41 @@ interface Sweeping {
   readonly report: Report
 }
 
+const note = ({ options, report }: Sweeping, orphans: ReadonlyArray<Orphan>): Effect.Effect<void> =>
+  Effect.forEach(
+    orphans,
+    (orphan) => {
+      report.orphans.push(orphan)
+      return options.onOrphan?.(orphan) ?? Effect.void
+    },
+    { discard: true }
+  )
+
 const closed: ReadonlySet<OperationRecord["state"]> = new Set(["delivered", "abandoned"])
 
 /** Revokes keys that an operation, long over, should not have: a request that was carried out twice, or very late. */
 const sweepClosed = Effect.fnUntraced(function* (
-  { options, report, store }: Sweeping,
+  sweeping: Sweeping,
   record: OperationRecord,
   keys: ReadonlyArray<ApiKey>
 ): Effect.fn.Return<void> {
+  const { options, store } = sweeping
   const good = record.state === "delivered" ? record.key?.id : undefined
   const orphans = keys.filter(({ id }) => id !== good).map(refOf)
   for (const key of orphans) {
-    report.orphans.push(
-      options.dryRun === true
-        ? { key, operationId: record.operationId, fate: "found" }
-        : yield* revokeOrphan(store, record.operationId, key)
-    )
+    const { operationId } = record
+    yield* note(sweeping, [
+      options.dryRun === true ? { key, operationId, fate: "found" } : yield* revokeOrphan(store, operationId, key)
+    ])
   }
 })
 
 const sweepOpen = Effect.fnUntraced(function* (
-  { began, journal, options, report, store }: Sweeping,
+  sweeping: Sweeping,
   record: OperationRecord,
   keys: ReadonlyArray<ApiKey>
 ): Effect.fn.Return<void, KeyStoreError> {
+  const { began, journal, options, report, store } = sweeping
   const { operationId } = record
   const { visibility } = store.driver.capabilities.consistency
   // What cannot be found is not settled, and the list must be younger than the last key this operation can have made.
@@ -228,14 +239,20 @@ const sweepOpen = Effect.fnUntraced(function* (
     const held = yield* heldBySink(subject)
     if (held !== undefined) return void report.delivered.push(operationId)
     const found = withUnlisted(yield* live, record.minted)
-    return void report.orphans.push(...found.map((key): Orphan => ({ key, operationId, fate: "found" })))
+    return yield* note(
+      sweeping,
+      found.map((key): Orphan => ({ key, operationId, fate: "found" }))
+    )
   }
   const settled = yield* settle(subject, live)
   if (settled.kind === "underWay") report.underWay.push(operationId)
   if (settled.kind === "delivered") report.delivered.push(operationId)
   if (settled.kind === "cleared") {
-    report.orphans.push(...settled.failures)
-    report.orphans.push(...settled.revoked.map((key): Orphan => ({ key, operationId, fate: "revoked" })))
+    yield* note(sweeping, settled.failures)
+    yield* note(
+      sweeping,
+      settled.revoked.map((key): Orphan => ({ key, operationId, fate: "revoked" }))
+    )
   }
 })
 

@@ -6,11 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Shell } from "../../Shell.ts"
 import * as ExitCode from "../exitCode.ts"
+import { count, number } from "../inventory/told.ts"
 import { outcome } from "../outcome.ts"
 import { note, print, printJson } from "../print.ts"
 import { root } from "../root.ts"
 import { holderFlags, holderOf, placeIn } from "../sinks.ts"
 import { openJournaledStore } from "../stores.ts"
+import { cut } from "../text.ts"
 import { type Cell, type Column, table } from "../table.ts"
 import { readDuration } from "../values.ts"
 
@@ -46,8 +48,6 @@ const row = ({ fate, key, operationId, problem }: Orphan): ReadonlyArray<Cell> =
   problem ?? ""
 ]
 
-const count = (number: number, one: string, many = `${one}s`): string => `${number} ${number === 1 ? one : many}`
-
 /** What the table does not say. */
 const remarks = (store: string, { delivered, orphans, scanned, strangers, underWay }: Sweep): string =>
   [
@@ -62,6 +62,28 @@ const remarks = (store: string, { delivered, orphans, scanned, strangers, underW
     .filter((part) => part !== "")
     .join(" ")
 
+/** A line on a terminal while the sweep goes on, or an event for each orphan. */
+const follow = (store: string, json: boolean) =>
+  Effect.map(Shell, (shell) => {
+    const { stderr } = shell
+    const write = (text: string) =>
+      json || !stderr.isTerminal
+        ? Effect.void
+        : Effect.ignore(stderr.write(`\r\u001b[2K${cut(text, Math.max(1, stderr.columns - 1))}`))
+    let found = 0
+    return {
+      begin: write(`Looking for orphans in store "${store}" ...`),
+      clear: write(""),
+      onOrphan: (orphan: Orphan) =>
+        Effect.suspend(() => {
+          found += 1
+          return json
+            ? Effect.ignore(Effect.provideService(printJson({ event: "orphan", ...orphan }), Shell, shell))
+            : write(`Looking for orphans in store "${store}": ${number(found)} so far ...`)
+        })
+    }
+  })
+
 /** Finds keys that nobody holds, and revokes them. */
 export const sweep = Command.make(
   "sweep",
@@ -72,8 +94,12 @@ export const sweep = Command.make(
     const age = Option.isSome(olderThan) ? { olderThan: yield* readDuration("--older-than", olderThan.value) } : {}
     const place = yield* placeIn(named)
     const store = yield* openJournaledStore(settings)
-    const report = yield* store.sweepOrphans({ ...age, dryRun, ...(yield* holderOf(place, store)) })
-    if (settings.json) yield* printJson(report)
+    const { begin, clear, onOrphan } = yield* follow(store.store, settings.json)
+    yield* begin
+    const report = yield* store
+      .sweepOrphans({ ...age, dryRun, onOrphan, ...(yield* holderOf(place, store)) })
+      .pipe(Effect.ensuring(clear))
+    if (settings.json) yield* printJson({ event: "finished", ...report })
     else {
       if (report.orphans.length > 0) yield* print(table(columns, report.orphans.map(row), stdout))
       yield* note(remarks(store.store, report))
