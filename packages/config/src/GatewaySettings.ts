@@ -24,6 +24,11 @@ const Limits = Schema.Struct({
   tenant: Schema.optionalKey(
     Limit.annotateKey({ description: "What may be sent about one tenant; 6000 a minute when omitted." })
   ),
+  refusals: Schema.optionalKey(
+    Limit.annotateKey({
+      description: "How many credentials may be refused to one address before it has to wait; 60 a minute when omitted."
+    })
+  ),
   counted: Schema.optionalKey(
     Schema.Literals(["memory", "database"]).annotateKey({
       description: "Where requests are counted: by each process, when omitted, or in the database for all."
@@ -31,6 +36,9 @@ const Limits = Schema.Struct({
   ),
   bodyBytes: Schema.optionalKey(Count.annotateKey({ description: "The longest body; 64 KiB when omitted." })),
   headerBytes: Schema.optionalKey(Count.annotateKey({ description: "All headers together; 16 KiB when omitted." })),
+  arrival: Schema.optionalKey(
+    Time.annotateKey({ description: "How long a request may take to arrive; 30 seconds when omitted." })
+  ),
   timeout: Schema.optionalKey(
     Time.annotateKey({ description: "How long an answer may take to begin; a minute when omitted." })
   )
@@ -56,6 +64,13 @@ const Tls = Schema.Struct({
   key: Text.annotateKey({ description: "The file with its private key, in PEM." })
 })
 
+const Port = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port from 0 to 65535" }))
+
+const Metrics = Schema.Struct({
+  host: Schema.optionalKey(Text.annotateKey({ description: "The address to listen on; 127.0.0.1 when omitted." })),
+  port: Schema.optionalKey(Port.annotateKey({ description: "The port; 9464 when omitted, and any free one for 0." }))
+})
+
 /**
  * Decodes the member. Paths are as they are written.
  *
@@ -71,10 +86,9 @@ export const GatewaySettings = Schema.Struct({
   ),
   busyTimeout: Schema.optionalKey(Time.annotateKey({ description: "How long to wait for another process's lock." })),
   host: Schema.optionalKey(Text.annotateKey({ description: "The address to listen on; 127.0.0.1 when omitted." })),
-  port: Schema.optionalKey(
-    Schema.Int.check(
-      Schema.isBetween({ minimum: 0, maximum: 65_535 }, { expected: "a port from 0 to 65535" })
-    ).annotateKey({ description: "The port; 8080 when omitted, and any free one for 0." })
+  port: Schema.optionalKey(Port.annotateKey({ description: "The port; 8080 when omitted, and any free one for 0." })),
+  metrics: Schema.optionalKey(
+    Metrics.annotateKey({ description: "Serves metrics for Prometheus at /metrics of this port; none when omitted." })
   ),
   tls: Schema.optionalKey(Tls.annotateKey({ description: "Serves HTTPS; without it a proxy must." })),
   jwt: Schema.optionalKey(Schema.Array(Issuer).annotateKey({ description: "Issuers whose tokens let callers in." })),
@@ -86,8 +100,16 @@ export const GatewaySettings = Schema.Struct({
   trustedProxies: Schema.optionalKey(
     Schema.Array(Text).annotateKey({ description: "Addresses or networks whose X-Forwarded-For is believed." })
   ),
+  drain: Schema.optionalKey(
+    Time.annotateKey({
+      description: "How long requests are still taken once it is to end, while /ready says so; not at all when omitted."
+    })
+  ),
   shutdown: Schema.optionalKey(
     Time.annotateKey({ description: "How long calls in flight may take to finish; 30 seconds when omitted." })
+  ),
+  console: Schema.optionalKey(
+    Schema.Boolean.annotateKey({ description: "Serves the console at / and below /console/; true when omitted." })
   ),
   limits: Schema.optionalKey(Limits.annotateKey({ description: "What callers may send." })),
   dialects: Schema.optionalKey(

@@ -9,10 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
-import { mkdir, unlink, writeFile } from "node:fs/promises"
+import { appendFile, mkdir, unlink, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
-import { fileNames } from "./internal/locate.ts"
+import { added, type Added } from "./internal/gatewayText.ts"
+import { fileNames, read } from "./internal/locate.ts"
 import { installedAt } from "./internal/packages.ts"
 import { starterFile } from "./internal/starter.ts"
 
@@ -67,12 +68,14 @@ const checkFolder = (folder: string): Effect.Effect<void, ConfigurationError> =>
     : refuse(`${taken.file} exists already, and only its own ${taken.secret}.`, "Write the configuration by hand.")
 }
 
-const pepperPath = (folder: string, { env = process.env, pepperFile }: Options): string => {
-  if (pepperFile !== undefined) return resolve(folder, pepperFile)
+const ownFile = (name: string, env: NonNullable<Options["env"]>): string => {
   const home = env["XDG_CONFIG_HOME"] ?? ""
   const base = home === "" ? join(env["HOME"] ?? homedir(), ".config") : home
-  return resolve(base, "keyfold", `pepper-${randomBytes(6).toString("hex")}`)
+  return resolve(base, "keyfold", `${name}-${randomBytes(6).toString("hex")}`)
 }
+
+const pepperPath = (folder: string, { env = process.env, pepperFile }: Options): string =>
+  pepperFile === undefined ? ownFile("pepper", env) : resolve(folder, pepperFile)
 
 const checkPepper = (folder: string, pepper: string): Effect.Effect<void, ConfigurationError> =>
   dirname(pepper) === folder
@@ -136,4 +139,66 @@ export const initialize = Effect.fnUntraced(function* (
     Effect.uninterruptible
   )
   return { configuration, pepper, journalSecret }
+})
+
+/**
+ * Says which configuration gets a gateway: `file`, or the one that is found from the folder and the environment as
+ * `Configuration` does.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface GatewayOptions extends Pick<Options, "folder" | "env"> {
+  readonly file?: string
+}
+
+/**
+ * Names what was added for a gateway: the file that was written to, the pepper, and the tenant that the file has from now
+ * on, where it had none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GatewayWritten {
+  readonly configuration: string
+  readonly pepper: string
+  readonly tenant?: string
+}
+
+/** What a configuration in this text would have added; undefined where it has a gateway. */
+const missingIn = (text: string, pepper: string): Effect.Effect<Added | undefined, ConfigurationError> => {
+  const found = added(text, pepper)
+  return found === "unclear"
+    ? refuse(
+        "a gateway cannot be added to this configuration, which is not a plain YAML mapping.",
+        'Write the member by hand: gateway: { url: "sqlite:keyfold-gateway.db", pepper: { file: path } }.'
+      )
+    : Effect.succeed(found)
+}
+
+/**
+ * Adds to a configuration what `keyfold serve` needs: the member `gateway` with a database and a random pepper, which only
+ * its owner can read, and one tenant for the default store where the file has no tenants.
+ *
+ * What stands in the file stays as it is. Undefined, and nothing written, where it has a gateway. It fails where the file
+ * is not a plain YAML mapping.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const addGateway = Effect.fnUntraced(function* ({
+  env = process.env,
+  file,
+  folder = process.cwd()
+}: GatewayOptions = {}): Effect.fn.Return<GatewayWritten | undefined, ConfigurationError> {
+  const { path, text } = yield* read(resolve(folder), file, env)
+  const pepper = ownFile("gateway-pepper", env)
+  const missing = yield* missingIn(text, pepper)
+  if (missing === undefined) return undefined
+  yield* writing(dirname(pepper), () => mkdir(dirname(pepper), { recursive: true, mode: 0o700 }))
+  yield* SecretFile.write(pepper, randomSecret("pepper")).pipe(
+    Effect.andThen(writing(path, () => appendFile(path, missing.text)).pipe(orRemove(pepper))),
+    Effect.uninterruptible
+  )
+  return { configuration: path, pepper, ...(missing.tenant === undefined ? {} : { tenant: missing.tenant }) }
 })

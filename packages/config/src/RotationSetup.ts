@@ -7,7 +7,7 @@ import type { KeyId } from "@keyfold/core/ApiKey"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { KeyStore } from "@keyfold/core/KeyStore"
 import { Unconfigured } from "@keyfold/lifecycle/Rotation"
-import type { RotationResources, Subject } from "@keyfold/lifecycle/RotationResources"
+import { askerElsewhere, toAsker, type RotationResources, type Subject } from "@keyfold/lifecycle/RotationResources"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -98,6 +98,7 @@ const storeOf = Effect.fnUntraced(function* ({ forTenant, store }: Options, name
 
 /** Finds a sink by its name, after which the name of a key may stand. */
 const sinkOf = Effect.fnUntraced(function* (options: Options, reference: string, { store, tenant }: Subject) {
+  if (reference === toAsker) return askerElsewhere
   const { sinks } = yield* rotationsOf(options, "sink", reference)
   const colon = reference.indexOf(":")
   const [name, keyName] = colon < 0 ? [reference] : [reference.slice(0, colon), reference.slice(colon + 1)]

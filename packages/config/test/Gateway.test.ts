@@ -52,7 +52,7 @@ describe("the gateway of the file", () => {
       "keyfold.yaml:6:9  gateway.port",
       "  expected a port from 0 to 65535, found the number 70000.",
       "keyfold.yaml:7:3  gateway.prot",
-      `  not a known member. Did you mean "port"? Accepted: url, password, pepper, previousPeppers, busyTimeout, host, port, tls, jwt, cacheFor, trustedProxies, shutdown, limits, dialects.`,
+      `  not a known member. Did you mean "port"? Accepted: url, password, pepper, previousPeppers, busyTimeout, host, port, metrics, tls, jwt, cacheFor, trustedProxies, drain, shutdown, console, limits, dialects.`,
       "keyfold.yaml:8:22  gateway.limits.counted",
       `  expected "memory" or "database", found "redis".`
     ]
@@ -135,6 +135,25 @@ describe("the dialects of the file", () => {
       "  /arthur overlaps with /arthur of gateway.dialects.arthur[0]. Write a path for each.",
       "keyfold.yaml:9:34  gateway.dialects.occam.path",
       "  /arthur/occam overlaps with /arthur of gateway.dialects.arthur[0]. Write a path for each."
+    ]
+  )
+
+  tells(
+    "are on paths that the gateway does not serve itself, and on one at least",
+    around(`    arthur: [{ tenant: acme, path: /v1 }, { tenant: globex, path: /docs/arthur }, { tenant: acme, path: /v10 }]
+    occam: { tenant: acme, path: /console, secret: { env: TOKEN } }
+    whylabs: []
+`),
+    [
+      "keyfold.yaml has 4 mistakes.",
+      "keyfold.yaml:8:36  gateway.dialects.arthur[0].path",
+      "  /v1 is the gateway's own. Write another path; these are its own: /v1, /docs, /health, /ready, /openapi.json, /metrics, /console.",
+      "keyfold.yaml:8:67  gateway.dialects.arthur[1].path",
+      "  /docs is the gateway's own. Write another path; these are its own: /v1, /docs, /health, /ready, /openapi.json, /metrics, /console.",
+      "keyfold.yaml:9:34  gateway.dialects.occam.path",
+      "  /console is the gateway's own. Write another path; these are its own: /v1, /docs, /health, /ready, /openapi.json, /metrics, /console.",
+      "keyfold.yaml:10:14  gateway.dialects.whylabs",
+      "  the list is empty; write a mount, or leave the member out."
     ]
   )
 

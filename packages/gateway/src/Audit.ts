@@ -79,7 +79,11 @@ export const Entry = Schema.Struct({
 export interface Entry extends Schema.Schema.Type<typeof Entry> {}
 
 /**
- * Narrows a reading. `after` is the sequence that the reading begins behind.
+ * Narrows a reading.
+ *
+ * - `since` is the earliest time, in epoch milliseconds; `after` is the sequence that the reading begins behind.
+ * - `unfinished` leaves only mutations that were begun and whose outcome is missing: those under way, and those whose
+ *   process died or could not write.
  *
  * @category models
  * @since 0.1.0
@@ -88,7 +92,12 @@ export interface Filter {
   readonly actor?: string
   readonly tenant?: string
   readonly operation?: string
+  readonly outcome?: string
+  readonly key?: string
+  readonly requestId?: string
+  readonly since?: number
   readonly after?: number
+  readonly unfinished?: boolean
 }
 
 /**

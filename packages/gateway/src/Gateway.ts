@@ -1,6 +1,6 @@
 /**
  * One HTTP service in front of every KeyStore: a neutral REST API under `/v1`, its document at `/openapi.json` and a page
- * for people at `/docs`.
+ * for people at `/docs`, and a console in the browser at `/`.
  *
  * Callers bring a key of the gateway's own store or a token of a trusted issuer. What they may do is said by grants; what
  * no grant allows is denied, and a tenant a caller may not see is one that does not exist.
@@ -25,8 +25,10 @@ import type { JSONWebKeySet } from "jose"
 import type { Audit } from "./Audit.ts"
 import * as Dialects from "./Dialects.ts"
 import type { Grant, Operation } from "./Grant.ts"
+import * as GatewayRotations from "./GatewayRotations.ts"
 import { assemble, type Assembled } from "./internal/assemble.ts"
 import * as bootstrap from "./internal/bootstrap.ts"
+import * as metricsServer from "./internal/metricsServer.ts"
 import { listen } from "./internal/server.ts"
 import { toFetch } from "./internal/webHandler.ts"
 import type { Problem } from "./Problem.ts"
@@ -104,9 +106,12 @@ export interface Database extends Omit<DatabaseOptions, "tenant"> {}
  * Bounds what callers may send.
  *
  * - `caller` and `tenant` are requests within a time: 1200 and 6000 a minute when omitted.
+ * - `refusals` are credentials that may be refused to one address (a /64 of IPv6) within a time, by each process: 60 a
+ *   minute when omitted. Beyond that only credentials are checked from there that were good before.
  * - `counted` is where requests are counted: in `memory` (when omitted), by each process for itself, or in the `database`
  *   that several processes share.
  * - `bodyBytes` is the longest body, 64 KiB when omitted; `headerBytes` all headers together, 16 KiB when omitted.
+ * - `arrival` is how long a whole request may take to arrive, 30 seconds when omitted; its headers have a third of that.
  * - `timeout` is how long the answer to a request may take to begin, a minute when omitted.
  *
  * @category options
@@ -115,15 +120,29 @@ export interface Database extends Omit<DatabaseOptions, "tenant"> {}
 export interface Limits {
   readonly caller?: { readonly requests: number; readonly within: Duration.Input }
   readonly tenant?: { readonly requests: number; readonly within: Duration.Input }
+  readonly refusals?: { readonly requests: number; readonly within: Duration.Input }
   readonly counted?: "memory" | "database"
   readonly bodyBytes?: number
   readonly headerBytes?: number
+  readonly arrival?: Duration.Input
   readonly timeout?: Duration.Input
 }
 
 /**
+ * Says where metrics are served for Prometheus: on the loopback address, at port 9464, when omitted. Nobody is asked for a
+ * credential there.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Metrics {
+  readonly host?: string
+  readonly port?: number
+}
+
+/**
  * Says where the gateway listens: on the loopback address, at port 8080, when omitted. `tls` names the files with the
- * certificate and its key.
+ * certificate and its key. Without `metrics` none are served.
  *
  * @category options
  * @since 0.1.0
@@ -132,6 +151,7 @@ export interface Listen {
   readonly host?: string
   readonly port?: number
   readonly tls?: { readonly certificate: string; readonly key: string }
+  readonly metrics?: Metrics
 }
 
 /**
@@ -207,7 +227,11 @@ export interface Route {
  * - `cacheFor` is how long a caller's credential is taken for good after it was checked, 5 seconds when omitted and a
  *   minute at most: so long a revoked key may still be let in.
  * - `trustedProxies` are addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` is believed; nobody's when omitted.
- * - `shutdown` is how long calls in flight may take to finish once the gateway is closed, 30 seconds when omitted.
+ * - `drain` is how long a gateway on a socket still takes requests once it is closed, while readiness says that it ends:
+ *   as long as a load balancer needs to see that; not at all when omitted.
+ * - `shutdown` is how long calls in flight may take to finish after that, 30 seconds when omitted; what is left is cut off.
+ * - `console` serves pages for people at `/` and below `/console/`, unless it is false.
+ * - `rotations` are what keys are rotated with; without them the gateway says that it is not set up for that.
  * - `routes` makes what is served beside the neutral API.
  *
  * @category options
@@ -220,9 +244,20 @@ export interface Options {
   readonly cacheFor?: Duration.Input
   readonly limits?: Limits
   readonly trustedProxies?: ReadonlyArray<string>
+  readonly drain?: Duration.Input
   readonly shutdown?: Duration.Input
+  readonly console?: boolean
+  readonly rotations?: GatewayRotations.GatewayRotations | undefined
   readonly routes?: (access: Access) => Effect.Effect<ReadonlyArray<Route>, ConfigurationError, Scope.Scope>
 }
+
+/**
+ * Opens the rotations of a configuration and runs them: see `GatewayRotations.fromConfiguration`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const rotationsOf: typeof GatewayRotations.fromConfiguration = (live) => GatewayRotations.fromConfiguration(live)
 
 /**
  * Returns where the gateway of a configuration file keeps what it knows.
@@ -263,18 +298,20 @@ export const fromSettings = (settings: GatewaySettings, backends: Backends): Opt
 }
 
 /**
- * A gateway that is listening: at `url`, which has no trailing slash, with its `audit`.
+ * A gateway that is listening: at `url`, which has no trailing slash, with its `audit`, and with the URL of its `metrics`
+ * where these are served.
  *
  * @category services
  * @since 0.1.0
  */
-export class Gateway extends Context.Service<Gateway, { readonly url: string; readonly audit: Audit }>()(
-  "@keyfold/gateway/Gateway"
-) {}
+export class Gateway extends Context.Service<
+  Gateway,
+  { readonly url: string; readonly audit: Audit; readonly metrics?: string }
+>()("@keyfold/gateway/Gateway") {}
 
 /**
- * Serves until the scope closes. Then no connection is accepted any more, calls in flight finish, and what they used is
- * closed.
+ * Serves until the scope closes. Then readiness says that it ends and, after `drain`, no connection is accepted any more;
+ * calls in flight finish, and what they used is closed.
  *
  * @category constructors
  * @since 0.1.0
@@ -283,8 +320,9 @@ export const serve = Effect.fnUntraced(function* (
   options: Options & Listen
 ): Effect.fn.Return<Gateway["Service"], ConfigurationError, Scope.Scope> {
   const assembled: Assembled = yield* assemble(options)
+  const metrics = yield* metricsServer.serve(options)
   const url = yield* listen(assembled, options)
-  return Gateway.of({ url, audit: assembled.audit })
+  return Gateway.of({ url, audit: assembled.audit, ...(metrics === undefined ? {} : { metrics }) })
 })
 
 /**
@@ -319,6 +357,15 @@ export const handler = Effect.fnUntraced(function* (
   const assembled: Assembled = yield* assemble(options)
   return { fetch: yield* toFetch(assembled), audit: assembled.audit }
 })
+
+/**
+ * Opens the audit of a gateway, whether one runs on the database or not.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const openAudit = (database: Database): Effect.Effect<Audit, ConfigurationError, Scope.Scope> =>
+  bootstrap.openAudit(database)
 
 /**
  * Creates the first key of a gateway: it may do everything everywhere. A second call fails with the `Conflict` that names

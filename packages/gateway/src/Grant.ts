@@ -11,12 +11,12 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 /**
- * Names what can be granted: the six operations of a store, and the inventory of a tenant's keys.
+ * Names what can be granted: the six operations of a store, rotating its keys, and the inventory of a tenant's keys.
  *
  * @category schemas
  * @since 0.1.0
  */
-export const Operation = Schema.Literals(["create", "get", "list", "revoke", "usage", "verify", "inventory"])
+export const Operation = Schema.Literals(["create", "get", "list", "revoke", "usage", "verify", "rotate", "inventory"])
 
 /**
  * The type of what can be granted.

@@ -23,15 +23,20 @@ export const types = {
   "not-found": { status: 404, title: "There is nothing here" },
   "unknown-tenant": { status: 404, title: "There is no such tenant" },
   "unknown-key": { status: 404, title: "There is no such key" },
+  "unknown-rotation": { status: 404, title: "There is no such rotation" },
   "method-not-allowed": { status: 405, title: "This method is not served here" },
   conflict: { status: 409, title: "The operation was carried out before" },
   "operation-under-way": { status: 409, title: "The operation is under way" },
   "outcome-unknown": { status: 409, title: "What became of the operation is not known" },
+  "needs-attention": { status: 409, title: "The rotation stands still until somebody decides" },
+  "rotation-undone": { status: 409, title: "The rotation came to nothing, and the old key is as it was" },
   "quota-exceeded": { status: 409, title: "The backend holds as many keys as it allows" },
   "payload-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body is not of a type that is served here" },
   "refused-by-store": { status: 422, title: "The store does not accept this" },
   unsupported: { status: 422, title: "The backend cannot do this" },
+  unconfigured: { status: 422, title: "The gateway is not set up for this" },
+  "sink-refused": { status: 422, title: "The sink is not known to hold this key" },
   "operation-reused": { status: 422, title: "The idempotency key was used for another request" },
   "rate-limited": { status: 429, title: "Too many requests" },
   internal: { status: 500, title: "Something happened that must not happen" },
@@ -93,7 +98,8 @@ export interface FieldError extends Schema.Schema.Type<typeof FieldError> {}
 
 /**
  * Lists what a problem may tell beside its type: `field` and `errors` what in the request is meant, `existing` the key
- * that an operation made before, `operationId` the operation at the store, `retryAfter` seconds to wait.
+ * that an operation made before, `operationId` the operation at the store, `rotationId` the rotation that is meant,
+ * `retryAfter` seconds to wait.
  *
  * @category schemas
  * @since 0.1.0
@@ -103,6 +109,7 @@ export const Details = Schema.Struct({
   errors: Schema.optionalKey(Schema.Array(FieldError)),
   existing: Schema.optionalKey(KeyRef),
   operationId: Schema.optionalKey(Schema.String),
+  rotationId: Schema.optionalKey(Schema.String),
   capability: Schema.optionalKey(Schema.String),
   retryAfter: Schema.optionalKey(Schema.Int)
 })

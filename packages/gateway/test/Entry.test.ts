@@ -78,7 +78,7 @@ describe("who may enter", () => {
         {
           tenant: "team-7",
           backend: "memory",
-          operations: ["create", "get", "list", "revoke", "usage", "verify", "inventory"]
+          operations: ["create", "get", "list", "revoke", "usage", "verify", "rotate", "inventory"]
         }
       ])
       const all = yield* ask("GET /v1/tenants", { key: admin })

@@ -7,6 +7,7 @@ import * as MemoryDriver from "@keyfold/core/MemoryDriver"
 import * as Gateway from "@keyfold/gateway/Gateway"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -81,7 +82,7 @@ export const stores = Effect.gen(function* () {
     stores: { rich: definition(MemoryDriver.capabilities, rich), plain: definition(poor, plain) },
     tenants: { acme: "rich", globex: "rich", "team-*": "rich", poor: "plain" },
     // A memory store that is closed forgets its keys.
-    idle: "1 day"
+    idle: "1000 days"
   })
   return { rich, plain, opened }
 })
@@ -132,15 +133,22 @@ export const asking =
     })
   }
 
-/** Makes a gateway and an administrator's key. */
-export const make = Effect.fnUntraced(function* (more: Partial<Gateway.Options> = {}, journaled = false) {
+type Opened = Effect.Success<typeof stores>["opened"]
+
+/** Makes a gateway and an administrator's key; `made` makes options that need the open stores. */
+export const make = Effect.fnUntraced(function* (
+  more: Partial<Gateway.Options> = {},
+  journaled = false,
+  made: (opened: Opened) => Effect.Effect<Partial<Gateway.Options>, never, Scope.Scope> = () => Effect.succeed({})
+) {
   const { opened, plain, rich } = yield* stores
   const at = yield* database
   const { secret } = yield* Gateway.init(at)
   const { audit, fetch } = yield* Gateway.handler({
     backends: Gateway.fromKeyStores(opened, journaled),
     database: at,
-    ...more
+    ...more,
+    ...(yield* made(opened))
   })
   const caller = (...grants: ReadonlyArray<string>) =>
     Effect.map(Gateway.createCaller(at, { grants }), (issued) => Redacted.value(issued.secret))

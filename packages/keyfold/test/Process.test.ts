@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Arthur from "@keyfold/emulators/Arthur"
+import * as FetchServer from "@keyfold/node/FetchServer"
 import * as Effect from "effect/Effect"
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -90,6 +92,24 @@ describe("the command as a process", { timeout: 60_000 }, () => {
       child.stdout?.destroy()
       const { code, stderr } = yield* finish(child)
       assert.deepStrictEqual([code, stderr], [0, ""])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("SIGTERM ends what stays until then with exit code 0, and anything else with 143", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const emulator = start(["emulate", "whylabs"], { cwd: folder })
+      emulator.stdout?.once("data", () => emulator.kill("SIGTERM"))
+      const fetch = () => {
+        list.kill("SIGTERM")
+        return new Promise<Response>(() => {})
+      }
+      const { url } = yield* FetchServer.serve({ fetch })
+      const guard = `guard: { adapter: arthur, baseUrl: '${url}', apiKey: { env: ARTHUR_API_KEY } }`
+      writeFileSync(join(folder, "keyfold.yaml"), `stores:\n  ${guard}\n`)
+      const list = start(["list"], { cwd: folder, env: { ARTHUR_API_KEY: Arthur.makeCredential() } })
+      const [{ code }, other] = yield* Effect.all([finish(emulator), finish(list)], { concurrency: 2 })
+      assert.deepStrictEqual([code, other.code], [0, 143])
     }).pipe(Effect.scoped)
   )
 

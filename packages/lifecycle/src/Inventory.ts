@@ -15,6 +15,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { alone } from "./internal/inventory/classify.ts"
 import { readSource } from "./internal/inventory/source.ts"
 import { together } from "./internal/inventory/together.ts"
 
@@ -73,6 +74,7 @@ export interface Finding {
  *   where there are none.
  * - `status` are the states to read: all where it is omitted. One that a backend does not list is told as missing.
  * - `tenant` narrows everything to one tenant. Sources that do not serve it are left out.
+ * - `only` narrows everything to the keys of some tenants, undefined for those of nobody; all sources are read.
  * - `concurrency` is how many sources are read at the same time, 8 when omitted.
  * - `nameLimit` is how many different names of a source are compared, a million when omitted: 32 bytes of memory for each,
  *   while the source is read.
@@ -88,6 +90,7 @@ export interface Options {
   readonly isBroad?: (scope: string) => boolean
   readonly status?: Filter["status"]
   readonly tenant?: string
+  readonly only?: (tenant: string | undefined) => boolean
   readonly concurrency?: number
   readonly nameLimit?: number
 }
@@ -204,6 +207,19 @@ export const stream = (sources: ReadonlyArray<Source>, options: Options = {}): S
     Effect.map(DateTime.now, (now) => together(meant, (source) => readSource(source, options, now), concurrency))
   )
 }
+
+/**
+ * Returns what tells what is to be said about single keys of a source, as of `now`: everything but `duplicateName` and
+ * `unassigned`, which only the other keys of the source show.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const findingsOf = (
+  source: Pick<Source, "backend" | "capabilities">,
+  options: Pick<Options, "expiringWithin" | "olderThan" | "unusedFor" | "allowedScopes" | "isBroad">,
+  now: DateTime.Utc
+): ((key: ApiKey) => ReadonlyArray<Finding>) => alone(source, options, now.epochMilliseconds)
 
 /**
  * What an inventory comes to.

@@ -6,10 +6,11 @@
  */
 import type { IssuedKey, KeyId, KeyRef } from "@keyfold/core/ApiKey"
 import type { KeyStore } from "@keyfold/core/KeyStore"
-import type { Sink } from "@keyfold/core/Sink"
+import { SinkError, type Sink } from "@keyfold/core/Sink"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Unconfigured, type RotationId } from "./Rotation.ts"
@@ -65,6 +66,30 @@ export interface Probe {
 export type HolderCheck = (
   rotation: Subject & { readonly old: KeyRef; readonly new: KeyRef }
 ) => Effect.Effect<void, CheckError>
+
+/**
+ * Names the sink of a rotation whose new secret goes to whoever asked for it, in an answer: no configured sink can have this
+ * name. Only the process that answers can take the secret; everywhere else the name stands for `askerElsewhere`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const toAsker = ":asker"
+
+/**
+ * Stands for an answer that this process does not give: it takes no secret, so that no key is made for it, and cannot
+ * tell what the asker holds.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const askerElsewhere: Sink = {
+  name: "the answer to a request",
+  open: Effect.fail(
+    new SinkError({ sink: "the answer to a request", problem: "nobody waits in this process for the new secret." })
+  ),
+  holds: () => Effect.succeed(Option.none())
+}
 
 /**
  * Finds what rotations need.

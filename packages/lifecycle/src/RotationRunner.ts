@@ -53,10 +53,32 @@ const tell = (outcome: Outcome): Effect.Effect<void> => {
   }
 }
 
+/** What an engine of a process that lives would have gone on with by itself long ago. */
+const longAgo = 60_000
+
+const isForgotten = ({ dueAt, leaseUntil, updatedAt }: RotationRecord, now: number): boolean =>
+  leaseUntil <= now && (dueAt ?? updatedAt) + longAgo < now
+
+/**
+ * Has rotations go on that should have gone on a minute ago and that nobody is at: those whose process died before an
+ * engine knew of them. It returns those.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const revive = Effect.fnUntraced(function* (
+  rotations: Rotations["Service"]
+): Effect.fn.Return<ReadonlyArray<RotationRecord>, RotationError> {
+  const now = yield* Clock.currentTimeMillis
+  const underWay = rotations.list({ statuses: ["running", "revocationPending"] })
+  const forgotten = yield* Stream.runCollect(Stream.filter(underWay, (record) => isForgotten(record, now)))
+  return yield* Effect.forEach(forgotten, ({ id }) => rotations.resume(id))
+})
+
 const defaultEvery = Duration.hours(1)
 
 /**
- * Begins what is due, again and again, for as long as it runs. The plan is made anew for each look, so that a
+ * Begins what is due, again and again, for as long as it runs, and has go on what was forgotten. The plan is made anew for each look, so that a
  * configuration may change meanwhile; a scope is open for as long as the look takes.
  *
  * One line in the log tells each rotation that was begun or refused, and what it had to leave alone; what fails is logged
@@ -70,7 +92,10 @@ export const run = <R>(
   { every = defaultEvery, onOutcome = () => Effect.void }: Options = {}
 ): Effect.Effect<never, never, Exclude<R, Scope.Scope>> =>
   Effect.flatMap(plan, (plan) =>
-    Stream.runForEach(runDue(plan), (outcome) => Effect.andThen(tell(outcome), onOutcome(outcome)))
+    Effect.andThen(
+      revive(plan.rotations),
+      Stream.runForEach(runDue(plan), (outcome) => Effect.andThen(tell(outcome), onOutcome(outcome)))
+    )
   ).pipe(
     Effect.scoped,
     Effect.catch(({ message }: { readonly message: string }) =>

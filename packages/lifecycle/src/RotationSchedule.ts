@@ -9,12 +9,12 @@
  */
 import type { ApiKey } from "@keyfold/core/ApiKey"
 import type { Source } from "@keyfold/core/KeyStores"
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { judge } from "./internal/schedule/judge.ts"
-import { read } from "./internal/schedule/read.ts"
+import { read, scheduleOf, sinkOf } from "./internal/schedule/read.ts"
 import type { Options, RotationError, RotationId } from "./Rotation.ts"
 import type { RotationResources } from "./RotationResources.ts"
 import type { Rotations } from "./Rotations.ts"
@@ -166,6 +166,23 @@ export const due = (plan: Plan): Stream.Stream<Event, RotationError> =>
       )
     )
   )
+
+/**
+ * Tells how a schedule would rotate a key, however old the key is: the first schedule that means it, with the sink that it
+ * names for this key. Undefined where none means it.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const meaning = (
+  schedules: ReadonlyArray<Schedule>,
+  place: Pick<Source, "backend" | "capabilities" | "store">,
+  owned: Pick<Meant, "key" | "tenant">
+): Effect.Effect<(Omit<Schedule, "sink"> & { readonly sink: string | undefined }) | undefined> =>
+  Effect.map(DateTime.now, (now) => {
+    const schedule = scheduleOf(schedules, place, owned, now)
+    return schedule === undefined ? undefined : { ...schedule, sink: sinkOf(schedule, owned.key, owned.tenant) }
+  })
 
 /**
  * Tells of a rotation that was begun, or that another runner had begun at the same time.

@@ -1,4 +1,5 @@
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import { toAsker } from "@keyfold/lifecycle/RotationResources"
 import * as RotationRunner from "@keyfold/lifecycle/RotationRunner"
 import type { Outcome } from "@keyfold/lifecycle/RotationSchedule"
 import type { RotationRecord } from "@keyfold/lifecycle/RotationStorage"
@@ -54,6 +55,46 @@ describe("settle", () => {
       const records = yield* passing(Stream.runCollect(RotationRunner.settle(rotations, options)), 1)
       assert.deepStrictEqual(last(records), ["done end"])
       assert.deepStrictEqual(yield* world.live, [world.place("place").holds])
+    })
+  )
+})
+
+describe("revive", () => {
+  it.effect("leaves alone what an engine is at, and has go on what no engine knows of", () =>
+    Effect.gen(function* () {
+      const world = yield* World.make
+      const { key } = yield* world.store.create({ name: "ci" })
+      const dead = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { rotations } = yield* world.launch()
+          return yield* rotations.start({ id: key.id }, { store: "keys", sink: "place", overlap: 0 })
+        })
+      )
+      const { rotations } = yield* world.launch()
+      assert.deepStrictEqual(yield* RotationRunner.revive(rotations), [])
+      yield* pass(120, 60)
+      const revived = yield* RotationRunner.revive(rotations)
+      assert.deepStrictEqual(
+        revived.map(({ id }) => id),
+        [dead.id]
+      )
+      yield* pass(10)
+      assert.strictEqual((yield* rotations.status(dead.id)).status, "done")
+      assert.deepStrictEqual(yield* world.live, [world.place("place").holds])
+      yield* pass(120, 60)
+      assert.deepStrictEqual(yield* RotationRunner.revive(rotations), [])
+    })
+  )
+
+  it.effect("undoes a rotation whose secret was to go into the answer of a process that is gone", () =>
+    Effect.gen(function* () {
+      const world = yield* World.make
+      const { key } = yield* world.store.create({ name: "ci" })
+      const { rotations } = yield* world.launch()
+      const { id } = yield* rotations.start({ id: key.id }, { store: "keys", sink: toAsker, overlap: 0 })
+      yield* pass(10)
+      assert.strictEqual((yield* rotations.status(id)).status, "undone")
+      assert.deepStrictEqual(yield* world.live, [key.id])
     })
   )
 })

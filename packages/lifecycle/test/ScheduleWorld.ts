@@ -57,7 +57,7 @@ export const make = Effect.gen(function* () {
   }
   const resources: Resources.RotationResources["Service"] = {
     ...Resources.make({ stores: { keys: () => Effect.succeed(store) }, sinks: {} }),
-    sink: (name) => Effect.succeed(sinkOf(name, place(name)))
+    sink: (name) => Effect.succeed(name === Resources.toAsker ? Resources.askerElsewhere : sinkOf(name, place(name)))
   }
   const source: Source = {
     store: "keys",

@@ -49,7 +49,7 @@ const freePort = () =>
 // The end of its input stops the server, so that it also ends with a parent that was killed.
 const script = `
   "$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=600 \\
-    -c fsync=off -c log_min_messages=log -c log_min_error_statement=panic -c lc_messages=C </dev/null &
+    -c fsync="$4" -c log_min_messages=log -c log_min_error_statement=panic -c lc_messages=C </dev/null &
   cat >/dev/null
   kill -QUIT $!
   wait $!
@@ -61,6 +61,8 @@ export interface Postgres {
   readonly version: string
   /** Makes an empty database and gives its URL. */
   readonly database: (name: string) => Promise<string>
+  /** The URL of a database, whether it is there or not. */
+  readonly urlOf: (name: string) => string
   /** The rows of a query, their columns apart by tabs. */
   readonly query: (url: string, sql: string) => Promise<ReadonlyArray<ReadonlyArray<string>>>
   readonly stop: () => Promise<void>
@@ -91,6 +93,7 @@ const clientOf = (folder: string, port: number, version: string, stop: () => Pro
   return {
     version,
     query,
+    urlOf,
     stop,
     database: async (name) => {
       await query(urlOf("postgres"), `CREATE DATABASE "${name}"`)
@@ -99,8 +102,11 @@ const clientOf = (folder: string, port: number, version: string, stop: () => Pro
   }
 }
 
-/** Starts one; undefined where this machine has no PostgreSQL, or no account it may run as. */
-export const startPostgres = async (): Promise<Postgres | undefined> => {
+/**
+ * Starts one; undefined where this machine has no PostgreSQL, or no account it may run as. Only a `durable` one writes
+ * what was committed to the disk before it says so.
+ */
+export const startPostgres = async ({ durable = false } = {}): Promise<Postgres | undefined> => {
   const folder = binaries()
   const user = isRoot ? account() : undefined
   if (folder === undefined || (isRoot && user === undefined)) return undefined
@@ -110,7 +116,7 @@ export const startPostgres = async (): Promise<Postgres | undefined> => {
   const [initialise, initialiseArgs] = asServer(join(folder, "initdb"), "-D", join(home, "data"), ...options)
   await run(initialise, initialiseArgs, { cwd: home })
   const port = await freePort()
-  const [program, args] = asServer("sh", "-c", script, "postgres", folder, home, String(port))
+  const [program, args] = asServer("sh", "-c", script, "postgres", folder, home, String(port), durable ? "on" : "off")
   const child = spawn(program, args, { cwd: home, stdio: ["pipe", "ignore", "pipe"] })
   await started(child)
   const version = asked(join(folder, "postgres"), "--version") ?? "PostgreSQL"

@@ -4,8 +4,10 @@ import * as UndiciTransport from "@keyfold/undici/UndiciTransport"
 import * as WhyLabs from "@keyfold/whylabs/WhyLabs"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { median } from "../measurement/statistics.ts"
 
 /** What one list took: milliseconds of the clock and of the processor. */
 interface Taken {
@@ -21,29 +23,26 @@ export interface Reading extends Taken {
   readonly peak: number
 }
 
-/** Reads the list of one organization and calls `each` for every key. */
-type Client = (baseUrl: string, organization: string, each: () => void) => Promise<void>
+/** Opens a client of one organization, which reads its list and calls `each` for every key. */
+type Client = (baseUrl: string, organization: string) => Promise<(each: () => void) => Promise<void>>
 
 const overStore =
   (transport: Layer.Layer<never>): Client =>
-  (baseUrl, organization, each) => {
-    const store = WhyLabs.layer({
-      apiKey: Redacted.make("key"),
-      baseUrl,
-      organization,
-      defaults: { owner: "user-1" }
-    })
-    const listing = Effect.flatMap(KeyStore.KeyStore, (keys) => Stream.runForEach(keys.list(), () => Effect.sync(each)))
-    return Effect.runPromise(Effect.provide(listing, Layer.provide(store, transport)))
+  async (baseUrl, organization) => {
+    const options = { apiKey: Redacted.make("key"), baseUrl, organization, defaults: { owner: "user-1" } }
+    const runtime = ManagedRuntime.make(Layer.provide(WhyLabs.layer(options), transport))
+    const keys = await runtime.runPromise(KeyStore.KeyStore)
+    return (each) => runtime.runPromise(Stream.runForEach(keys.list(), () => Effect.sync(each)))
   }
 
-const whole: Client = async (baseUrl, organization, each) => {
-  const response = await fetch(`${baseUrl}/v0/organizations/${organization}/api-key`, {
-    headers: { "x-api-key": "key" }
+const whole: Client = (baseUrl, organization) =>
+  Promise.resolve(async (each) => {
+    const response = await fetch(`${baseUrl}/v0/organizations/${organization}/api-key`, {
+      headers: { "x-api-key": "key" }
+    })
+    const body: { readonly items: ReadonlyArray<unknown> } = JSON.parse(await response.text())
+    for (const _ of body.items) each()
   })
-  const body: { readonly items: ReadonlyArray<unknown> } = JSON.parse(await response.text())
-  for (const _ of body.items) each()
-}
 
 /** The clients, by the name the table shows. */
 export const clients: ReadonlyMap<string, Client> = new Map([
@@ -52,15 +51,12 @@ export const clients: ReadonlyMap<string, Client> = new Map([
   ["Keyfold over undici", overStore(UndiciTransport.layer)]
 ])
 
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0
-
-const read = async (client: Client, baseUrl: string, keys: number): Promise<Taken> => {
+const read = async (list: Awaited<ReturnType<Client>>): Promise<Taken> => {
   const start = performance.now()
   const used = process.cpuUsage()
   let first = 0
   let count = 0
-  await client(baseUrl, String(keys), () => {
+  await list(() => {
     if (count++ === 0) first = performance.now() - start
   })
   const { system, user } = process.cpuUsage(used)
@@ -71,10 +67,12 @@ const peakMemory = (): number => process.resourceUsage().maxRSS / 1024
 
 const measure = async (client: Client, baseUrl: string, keys: number): Promise<Reading> => {
   // What counts is the list, not the first use of every function.
-  for (let index = 0; index < 20; index++) await read(client, baseUrl, 250)
+  const warming = await client(baseUrl, String(Math.min(keys, 1_000)))
+  for (let index = 0; index < Math.max(20, 20_000 / keys); index++) await read(warming)
+  const list = await client(baseUrl, String(keys))
   const before = peakMemory()
   const readings: Array<Taken> = []
-  for (let index = 0; index < Math.max(1, 20_000 / keys); index++) readings.push(await read(client, baseUrl, keys))
+  for (let index = 0; index < Math.max(1, 20_000 / keys); index++) readings.push(await read(list))
   return {
     keys: readings[0]?.keys ?? 0,
     first: median(readings.map(({ first }) => first)),
@@ -87,4 +85,7 @@ const measure = async (client: Client, baseUrl: string, keys: number): Promise<R
 
 const [name = "", baseUrl = "", keys = ""] = process.argv.slice(2)
 const client = clients.get(name)
-if (client !== undefined) process.send?.(await measure(client, baseUrl, Number(keys)))
+if (client !== undefined) {
+  const reading = await measure(client, baseUrl, Number(keys))
+  process.send?.(reading, () => process.exit())
+}

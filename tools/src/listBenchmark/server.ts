@@ -15,13 +15,16 @@ const item = (index: number) => ({
   revoked: false
 })
 
-const block = Array.from({ length: perBlock }, (_, index) => JSON.stringify(item(index))).join(",")
+const items = Array.from({ length: perBlock }, (_, index) => JSON.stringify(item(index)))
+const block = items.join(",")
 
 const answer = async (response: ServerResponse, keys: number): Promise<void> => {
   response.writeHead(200, { "content-type": "application/json" })
   response.write(`{"items":[`)
   for (let made = 0; made < keys && !response.destroyed; made += perBlock) {
-    const text = block.replaceAll("#####", String(made / perBlock).padStart(5, "0"))
+    const left = keys - made
+    const written = left < perBlock ? items.slice(0, left).join(",") : block
+    const text = written.replaceAll("#####", String(made / perBlock).padStart(5, "0"))
     const part = made === 0 ? text : `,${text}`
     if (!response.write(part)) await drained(response)
   }

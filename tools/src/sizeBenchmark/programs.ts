@@ -61,7 +61,7 @@ export const keys = (options) => new Unkey(options).apis.listKeys({ apiId: "api"
     `
 import { WorkOS } from "@workos-inc/node"
 
-export const keys = (key) => new WorkOS(key).organizations.listOrganizationApiKeys({ organizationId: "org" })
+export const keys = (key) => new WorkOS(key).apiKeys.listOrganizationApiKeys({ organizationId: "org" })
 `
   ]
 ]

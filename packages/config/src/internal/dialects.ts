@@ -118,6 +118,27 @@ const ofWhyLabs = (
 
 const isBelow = (path: string, other: string): boolean => path === other || path.startsWith(`${other}/`)
 
+/** What the gateway serves itself. */
+const reserved = ["/v1", "/docs", "/health", "/ready", "/openapi.json", "/metrics", "/console"]
+
+/** Tells of mounts whose requests the gateway answers itself. */
+const onReserved = (mounts: ReadonlyArray<Mount<unknown>>): ReadonlyArray<Mistake> =>
+  mounts.flatMap(({ base, path, written }): ReadonlyArray<Mistake> => {
+    const own = reserved.find((name) => isBelow(path, name))
+    if (own === undefined) return []
+    const problem = `${own} is the gateway's own. Write another path; these are its own: ${reserved.join(", ")}.`
+    return [{ path: written ? [...base, "path"] : base, at: written ? "value" : "name", problem }]
+  })
+
+/** Tells of dialects that are named and mounted nowhere. */
+const unmounted = (base: Path, dialects: DialectSettings): ReadonlyArray<Mistake> =>
+  (["whylabs", "arthur", "occam"] as const).flatMap((name): ReadonlyArray<Mistake> => {
+    const given: object | undefined = dialects[name]
+    return Array.isArray(given) && given.length === 0
+      ? [{ path: [...base, name], at: "value", problem: "the list is empty; write a mount, or leave the member out." }]
+      : []
+  })
+
 /** Tells of mounts that would get each other's requests; the earlier of two keeps its path. */
 const overlaps = (mounts: ReadonlyArray<Mount<unknown>>): ReadonlyArray<Mistake> =>
   mounts.flatMap(({ base, path, written }, index): ReadonlyArray<Mistake> => {
@@ -141,6 +162,8 @@ export const mistakesOf = (
     ...whylabs.flatMap((mount) => ofWhyLabs(mount, tenants)),
     ...single.flatMap(({ base, settings }) => ofTenant([...base, "tenant"], settings.tenant, tenants)),
     ...arthur.flatMap(({ base, settings }) => ofNames([...base, "roles"], settings.roles, arthurRoles)),
+    ...unmounted(base, dialects),
+    ...onReserved([...whylabs, ...arthur, ...occam]),
     ...overlaps([...whylabs, ...arthur, ...occam])
   ]
 }

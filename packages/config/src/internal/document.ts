@@ -12,6 +12,7 @@ import {
   type YAMLError
 } from "yaml"
 import type { Finding } from "../Finding.ts"
+import * as plainText from "./plainText.ts"
 
 /** What a mistake tells to programs, beside its sentence. */
 export type Details = Pick<Finding, "found" | "accepted" | "suggestion" | "variable">
@@ -121,8 +122,8 @@ const toJs = (document: YamlDocument): unknown => {
   }
 }
 
-/** Parses a text; `file` is how findings name it. */
-export const parse = (file: string, text: string): Document => {
+/** Parses a text with the places of everything in it. */
+const parseWithPlaces = (file: string, text: string): Document => {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -151,5 +152,20 @@ export const parse = (file: string, text: string): Document => {
       const offset = at === "name" || place.depth < path.length ? place.name : place.value
       return { ...finding(offset ?? 0, path, problem), ...details }
     }
+  }
+}
+
+/**
+ * Parses a text; `file` is how findings name it. The places in a text without mistakes of syntax are looked for once
+ * somebody asks: of a large configuration they are most of the work, and of the memory.
+ */
+export const parse = (file: string, text: string): Document => {
+  const plain = plainText.read(text)
+  if (plain === undefined) return parseWithPlaces(file, text)
+  let placed: Document | undefined
+  return {
+    value: plain.value,
+    findings: [],
+    locate: (mistake) => (placed ??= parseWithPlaces(file, text)).locate(mistake)
   }
 }

@@ -32,19 +32,21 @@ const assignment = ({ overrides, own, store }: Shape): KeyStores.Assignment => (
   ...(Object.keys(overrides).length === 0 ? {} : { options: overrides })
 })
 
-const asDefined = (candidates: ReadonlyArray<Candidate>, members: ReadonlyArray<Member>): KeyStores.Options => ({
-  stores: Object.fromEntries(
-    candidates.flatMap(({ judged: { shape }, name }) => {
-      if (shape === undefined) return []
-      const { adapter, capabilities, separateCredentials, shared, store } = shape
-      const own = members.flatMap(({ shape }) => (shape.store.name === name && isOwn(shape.own) ? shape.own.name : []))
-      const credentials = Object.fromEntries(own.map((credential) => [credential, Effect.never]))
-      const more = { options: optionsOf(store), separateCredentials, shared }
-      return [[name, { backend: adapter.name, capabilities, driver: Effect.never, credentials, ...more }]]
-    })
-  ),
-  tenants: Object.fromEntries(members.map(({ name, shape }) => [name, assignment(shape)]))
-})
+const asDefined = (candidates: ReadonlyArray<Candidate>, members: ReadonlyArray<Member>): KeyStores.Options => {
+  const ofStore = Map.groupBy(members, ({ shape }) => shape.store.name)
+  const define = ({ judged: { shape }, name }: Candidate): ReadonlyArray<[string, KeyStores.StoreDefinition]> => {
+    if (shape === undefined) return []
+    const { adapter, capabilities, separateCredentials, shared, store } = shape
+    const own = (ofStore.get(name) ?? []).flatMap(({ shape }) => (isOwn(shape.own) ? shape.own.name : []))
+    const credentials = Object.fromEntries(own.map((credential) => [credential, Effect.never]))
+    const more = { options: optionsOf(store), separateCredentials, shared }
+    return [[name, { backend: adapter.name, capabilities, driver: Effect.never, credentials, ...more }]]
+  }
+  return {
+    stores: Object.fromEntries(candidates.flatMap(define)),
+    tenants: Object.fromEntries(members.map(({ name, shape }) => [name, assignment(shape)]))
+  }
+}
 
 /** Who sees the same keys of a store: everybody, unless each credential has keys of its own. */
 const groupOf = ({ own, store }: Shape): string =>

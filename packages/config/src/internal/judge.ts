@@ -31,7 +31,6 @@ import * as scheduling from "./rotation/scheduling.ts"
 import * as settings from "./rotation/settings.ts"
 import * as stores from "./store.ts"
 import * as tenants from "./tenants.ts"
-import { targetsOf } from "./variables.ts"
 
 /** A file that was read and parsed. */
 export interface Opened {
@@ -92,12 +91,7 @@ const override = (value: unknown, loaded: Loaded, env: Exclude<Options["env"], u
     ...(rotations === undefined ? [] : [{ base: settings.base, schemas: [settings.Database] }]),
     ...(gateway === undefined ? [] : [{ base: gateways.base, schemas: [GatewaySettings] }])
   ]
-  const ofParts = parts.flatMap(({ base, schemas }) => schemas.flatMap(({ ast }) => targetsOf(ast, base)))
-  return apply(value, {
-    targets: [...targetsOf(file.Settable.ast, []), ...ofParts],
-    opaque: parts.flatMap(({ base, schemas }) => (schemas.length === 0 ? [base] : [])),
-    env
-  })
+  return apply(value, [{ base: [], schemas: [file.Settable] }, ...parts], env)
 }
 
 const defineJournal = Effect.fnUntraced(function* (

@@ -1,7 +1,8 @@
 /** Members of the file that environment variables set. */
+import type * as Schema from "effect/Schema"
 import { formatPath, type Mistake, type Path } from "./document.ts"
 import { didYouMean } from "./spelling.ts"
-import { variableOf, type Target } from "./variables.ts"
+import { targetsOf, variableOf, type Target } from "./variables.ts"
 
 /** A member that a variable has set. */
 export interface Override {
@@ -11,12 +12,13 @@ export interface Override {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What may be set, and from where. Members below `opaque` are not known, so nothing is said about their variables. */
-export interface Sources {
-  readonly targets: ReadonlyArray<Target>
-  readonly opaque: ReadonlyArray<Path>
-  readonly env: Environment
+/** A part of the file and the schemas of its members; where there are none, nothing is said about its variables. */
+export interface Part {
+  readonly base: Path
+  readonly schemas: ReadonlyArray<Schema.Top>
 }
+
+const root: Part = { base: [], schemas: [] }
 
 /** The file with its overrides in place. */
 export interface Overridden {
@@ -49,8 +51,8 @@ const heads = ["STORES", "JOURNAL", "RETRY", "BUDGET", "TENANTS", "ROTATIONS", "
   (head) => `KEYFOLD_${head}_`
 )
 
-const unknown = (variable: string, { targets }: Sources): Mistake => {
-  const settable = targets.flatMap((target) => (target.read === undefined ? [] : [target.variable]))
+const unknown = (variable: string, parts: ReadonlyArray<Part>): Mistake => {
+  const settable = targetsIn(parts).flatMap((target) => (target.read === undefined ? [] : [target.variable]))
   const problem = `no member of this configuration has this variable.${didYouMean(variable, settable)}`
   return { path: [], at: "name", problem: `${problem} Unset it, or mend its name.`, variable }
 }
@@ -116,11 +118,22 @@ const referredTo = (
   env: Environment
 ) => given.flatMap((name) => (known.get(name) ?? []).flatMap(({ read }) => readBy(read?.(env[name] ?? ""))))
 
+const targetsIn = (parts: ReadonlyArray<Part>): ReadonlyArray<Target> =>
+  parts.flatMap(({ base, schemas }) => schemas.flatMap(({ ast }) => targetsOf(ast, base)))
+
+/** What the variables of a part begin with. */
+const prefixOf = ({ base }: Part): string => `${variableOf(base)}_`
+
 /** Puts what the environment says into the file. A variable that is empty says nothing. */
-export const apply = (value: unknown, sources: Sources): Overridden => {
-  const { env, opaque, targets } = sources
-  const known = byVariable(targets)
-  const set = Object.keys(env).filter((name) => isSet(env[name]))
+export const apply = (value: unknown, parts: ReadonlyArray<Part>, env: Environment): Overridden => {
+  const set = Object.keys(env).filter((name) => name.startsWith(prefixOf(root)) && isSet(env[name]))
+  if (set.length === 0) return { value, overrides: [], mistakes: [] }
+  // A file may have thousands of stores, and nearly all are named by no variable.
+  const named = parts.filter((part) => {
+    const prefix = prefixOf(part)
+    return set.some((name) => name.startsWith(prefix))
+  })
+  const known = byVariable(targetsIn(named))
   const read = new Set([...readBy(value), ...referredTo(set, known, env)])
   const given = set.filter((name) => !read.has(name)).toSorted()
   const meant = given.flatMap((name) => {
@@ -128,7 +141,7 @@ export const apply = (value: unknown, sources: Sources): Overridden => {
     return found === undefined ? [] : [meaning(name, found, value)]
   })
   const chosen = meant.filter(isTarget)
-  const hidden = opaque.map((path) => `${variableOf(path)}_`)
+  const hidden = named.filter(({ schemas }) => schemas.length === 0).map(prefixOf)
   const strange = given
     .filter((name) => !known.has(name) && heads.some((head) => name.startsWith(head)))
     .filter((name) => !hidden.some((prefix) => name.startsWith(prefix)))
@@ -141,7 +154,7 @@ export const apply = (value: unknown, sources: Sources): Overridden => {
     mistakes: [
       ...meant.flatMap((each) => (isTarget(each) ? [] : [each])),
       ...doubled,
-      ...strange.map((name) => unknown(name, sources))
+      ...strange.map((name) => unknown(name, parts))
     ]
   }
 }

@@ -17,19 +17,21 @@ import { Entry, type Facts } from "./entry.ts"
 import type { Limits } from "./limits.ts"
 import { recorded } from "./mutations.ts"
 import { fromKeyStore } from "./problems.ts"
+import type { Refusals } from "./refusals.ts"
 
 /** What access is given by. */
 export interface Means {
   readonly backends: Backends
   readonly callers: Callers
   readonly limits: Limits
+  readonly refusals: Refusals
   readonly audit: Audit
   /** The gateway's own store. */
   readonly own: KeyStore["Service"]
 }
 
 /** Tells the request's log line what was found out; outside of a request there is none. */
-const note = (found: Partial<Pick<Facts, "actor" | "tenant">>): Effect.Effect<void> =>
+const note = (found: Partial<Pick<Facts, "actor" | "tenant" | "operation">>): Effect.Effect<void> =>
   Effect.map(
     Effect.serviceOption(Entry),
     Option.map((facts) => Object.assign(facts, found))
@@ -73,7 +75,13 @@ const auditing = (store: KeyStore["Service"], audit: Audit, who: Changing): KeyS
 /** Whoever shows a key only to learn whether it is valid. */
 const anybody: Caller = { actor: "anybody", grants: Grant.parseAll(["*:verify"]) }
 
-const storeOf = ({ audit, backends, limits }: Means) =>
+/** A store that counts the secrets it does not know, which somebody may have guessed. */
+const counting = (store: KeyStore["Service"], { count }: Refusals): KeyStore["Service"] => ({
+  ...store,
+  verify: (secret) => Effect.tap(store.verify(secret), ({ valid }) => (valid ? Effect.void : count))
+})
+
+const storeOf = ({ audit, backends, limits, refusals }: Means) =>
   Effect.fnUntraced(function* ({
     caller = anybody,
     operation,
@@ -81,9 +89,11 @@ const storeOf = ({ audit, backends, limits }: Means) =>
     tenant
   }: StoreCall): Effect.fn.Return<KeyStore["Service"], Problem, Scope.Scope> {
     yield* decide(backends, caller, tenant, operation)
-    yield* note({ actor: caller.actor, tenant })
+    yield* note({ actor: caller.actor, tenant, operation })
+    if (caller === anybody) yield* refusals.check
     yield* limits.tenant(tenant)
-    const store = yield* openFor(backends, tenant, requestId)
+    const opened = yield* openFor(backends, tenant, requestId)
+    const store = caller === anybody ? counting(opened, refusals) : opened
     return auditing(store, audit, { actor: caller.actor, tenant, requestId })
   })
 

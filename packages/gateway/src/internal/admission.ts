@@ -42,11 +42,26 @@ export const decide = Effect.fnUntraced(function* (
   const seen = Grant.sees(caller.grants, tenant)
   if (!served || !seen) return yield* unknownTenant
   if (need === undefined || need === "nothing") return yield* closed
-  if (need !== "sight" && !Grant.allows(caller.grants, tenant, need)) {
-    return yield* problem("forbidden", `The caller has no grant for ${need} on this tenant.`)
+  const operations = need === "sight" ? [] : [need].flat()
+  if (operations.length > 0 && !operations.some((operation) => Grant.allows(caller.grants, tenant, operation))) {
+    return yield* problem("forbidden", `The caller has no grant for ${operations.join(" or ")} on this tenant.`)
   }
   return { caller, tenant }
 })
+
+/** What lets callers in to tenants. */
+export interface Gate {
+  readonly backends: Backends
+  readonly limits: Limits
+}
+
+/** Lets a caller in to a tenant for one need, and counts the request. */
+export const admit = (
+  { backends, limits }: Gate,
+  caller: Caller,
+  tenant: string,
+  need: Need | undefined
+): Effect.Effect<Admitted, Problem> => Effect.tap(decide(backends, caller, tenant, need), () => limits.tenant(tenant))
 
 const needOf = ({ annotations }: HttpApiEndpoint.Top): Need | undefined => Context.get(annotations, Needs)
 
@@ -59,7 +74,7 @@ export const layer = (backends: Backends, callers: Callers, limits: Limits) => {
         Effect.gen(function* () {
           const facts = yield* Entry
           facts.route = endpoint.path
-          facts.operation = needOf(endpoint)
+          facts.operation = [needOf(endpoint)].flat()[0]
           const caller = yield* Effect.result(Effect.tap(callers(credential), ({ actor }) => limits.caller(actor)))
           if (caller._tag === "Failure") return toResponse(caller.failure, facts.requestId)
           facts.actor = caller.success.actor
@@ -74,9 +89,7 @@ export const layer = (backends: Backends, callers: Callers, limits: Limits) => {
         const facts = yield* Entry
         const caller = yield* CurrentCaller
         const { tenant = "" } = yield* HttpRouter.params
-        const admitted = yield* Effect.result(
-          Effect.tap(decide(backends, caller, tenant, needOf(endpoint)), () => limits.tenant(tenant))
-        )
+        const admitted = yield* Effect.result(admit({ backends, limits }, caller, tenant, needOf(endpoint)))
         if (admitted._tag === "Failure") return toResponse(admitted.failure, facts.requestId)
         facts.tenant = tenant
         return yield* Effect.provideService(answer, Admission, admitted.success)

@@ -17,8 +17,11 @@ export interface Admitted {
 /** The admission of a request that is about one tenant. */
 export class Admission extends Context.Service<Admission, Admitted>()("@keyfold/gateway/Admission") {}
 
-/** What an endpoint of a tenant needs: an operation, or that the tenant may be seen. Without one nobody is let in. */
-export type Need = Operation | "sight" | "nothing"
+/**
+ * What an endpoint of a tenant needs: an operation, any of some, or that the tenant may be seen. Without one nobody is let
+ * in.
+ */
+export type Need = Operation | ReadonlyArray<Operation> | "sight" | "nothing"
 
 /** What an endpoint needs; one that does not say is closed to everybody. */
 export const Needs = Context.Reference<Need | undefined>("@keyfold/gateway/Needs", { defaultValue: () => undefined })

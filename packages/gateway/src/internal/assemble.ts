@@ -1,6 +1,7 @@
 /** Puts a gateway together: from its options to what answers requests. */
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Pepper from "@keyfold/sql/Pepper"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -19,14 +20,19 @@ import * as bootstrap from "./bootstrap.ts"
 import * as callers from "./callers.ts"
 import { api } from "./contract.ts"
 import type { Means } from "./creating.ts"
+import * as console from "./console/routes.ts"
+import * as sessions from "./console/sessions.ts"
 import * as database from "./database.ts"
 import { surround, type Answering } from "./exchange.ts"
 import * as jwt from "./jwt.ts"
 import * as keyHandlers from "./keyHandlers.ts"
 import * as keying from "./keying.ts"
 import * as limits from "./limits.ts"
+import * as meter from "./meter.ts"
 import * as operations from "./operations.ts"
 import * as paths from "./paths.ts"
+import * as refusing from "./refusals.ts"
+import * as rotationHandlers from "./rotations/handlers.ts"
 import * as routes from "./routes.ts"
 import * as systemHandlers from "./systemHandlers.ts"
 import * as tenantHandlers from "./tenantHandlers.ts"
@@ -35,7 +41,10 @@ import * as tenantHandlers from "./tenantHandlers.ts"
 export interface Assembled {
   readonly answering: Answering
   readonly audit: Audit
+  /** Says that it ends, and no more: calls go on. */
   readonly stop: Effect.Effect<void>
+  /** Gives up the calls that are still in flight. */
+  readonly giveUp: Effect.Effect<void>
 }
 
 const defaults = { cacheFor: "5 seconds", timeout: "1 minute", bodyBytes: 64 * 1024 } as const
@@ -46,7 +55,7 @@ const failure = (field: string, problem: string, fix: string) =>
   new ConfigurationError({ field: `gateway.${field}`, problem, fix })
 
 const limitOf = Effect.fnUntraced(function* (
-  name: "caller" | "tenant",
+  name: "caller" | "tenant" | "refusals",
   written: Limits["caller"],
   otherwise: limits.Limit
 ): Effect.fn.Return<limits.Limit, ConfigurationError> {
@@ -89,13 +98,16 @@ const keeping = Effect.fnUntraced(function* (options: Options) {
   const { counted, ...written } = options.limits ?? {}
   const caller = yield* limitOf("caller", written.caller, perMinute(1200))
   const tenant = yield* limitOf("tenant", written.tenant, perMinute(6000))
+  const refusals = meter.refusals(refusing.make(yield* limitOf("refusals", written.refusals, perMinute(60))))
+  const checked = meter.callers(yield* callers.make(store, tokens, cacheFor))
   return {
     sql,
     own: store,
-    callers: yield* callers.make(store, tokens, cacheFor),
-    audit: auditStorage.make(sql, keying.make(peppers, "audit")),
+    refusals,
+    callers: refusing.guarding(checked, refusals),
+    audit: meter.audit(auditStorage.make(sql, keying.make(peppers, "audit"))),
     operations: operations.make(sql, keying.make(peppers, "operations")),
-    limits: yield* limits.make({ caller, tenant }, counted === "database" ? sql : undefined)
+    limits: meter.limits(yield* limits.make({ caller, tenant }, counted === "database" ? sql : undefined))
   }
 })
 
@@ -118,32 +130,52 @@ const routerConfig = {
   maxParamLength: 4096
 }
 
+/** How the end is begun, and how those who answer until then are told of it. */
+const ending = Effect.map(Deferred.make<void>(), (over) => {
+  let isStopping = false
+  return {
+    told: { isStopping: () => isStopping, isOver: Deferred.await(over) },
+    stop: Effect.sync(() => void (isStopping = true)),
+    giveUp: Effect.asVoid(Deferred.succeed(over, undefined))
+  }
+})
+
 /** Makes what answers requests. The scope's end closes what it uses. */
 export const assemble = Effect.fnUntraced(function* (
   options: Options & Listen
 ): Effect.fn.Return<Assembled, ConfigurationError, Scope.Scope> {
   const { backends } = options
-  const { audit, callers, limits, operations, own, sql } = yield* keeping(options)
-  const extra = yield* options.routes?.(access.make({ audit, backends, callers, limits, own })) ?? Effect.succeed([])
-  let isStopping = false
+  const { audit, callers, limits, operations, own, refusals, sql } = yield* keeping(options)
+  const entrance = access.make({ audit, backends, callers, limits, own, refusals })
+  const extra = yield* options.routes?.(entrance) ?? Effect.succeed([])
+  const hasConsole = options.console !== false
+  const { told, ...phases } = yield* ending
   const settings = {
     ...(yield* settingsOf(options)),
-    methods: paths.make([...routes.own, ...extra]),
-    isStopping: () => isStopping
+    methods: paths.make([...routes.own, ...extra, ...(hasConsole ? console.own : [])]),
+    ...told
   }
   const means: Means = { backends, operations, audit }
   const groups = Layer.mergeAll(
     keyHandlers.layer(means),
+    rotationHandlers.layer({ backends, audit, rotations: options.rotations }),
     tenantHandlers.layer(backends),
     systemHandlers.layer({ isStopping: settings.isStopping, databaseAnswers: database.answers(sql) })
   ).pipe(Layer.provideMerge(admission.layer(backends, callers, limits)))
-  const whole = Layer.mergeAll(HttpApiBuilder.layer(api).pipe(Layer.provide(groups)), routes.layer(extra)).pipe(
-    Layer.provide(NodeHttpServer.layerHttpServices)
-  )
+  const { secure } = settings
+  const pages = console.layer({
+    ...means,
+    access: entrance,
+    limits,
+    sessions: sessions.make(sql),
+    secure,
+    rotations: options.rotations
+  })
+  const whole = Layer.mergeAll(
+    HttpApiBuilder.layer(api).pipe(Layer.provide(groups)),
+    routes.layer(extra),
+    hasConsole ? pages : Layer.empty
+  ).pipe(Layer.provide(NodeHttpServer.layerHttpServices))
   const routed = yield* Effect.provideService(HttpRouter.toHttpEffect(whole), HttpRouter.RouterConfig, routerConfig)
-  return {
-    answering: surround(routed, settings),
-    audit,
-    stop: Effect.sync(() => (isStopping = true))
-  }
+  return { answering: surround(routed, settings), audit, ...phases }
 })

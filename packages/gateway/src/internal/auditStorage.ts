@@ -104,17 +104,34 @@ const append = (sql: SqlClient, keying: Keying, fact: Fact) =>
 
 const pageSize = 500
 
+const conditionsOf = (sql: SqlClient, filter: Filter, after: number) => {
+  const { actor, key, operation, outcome, requestId, since, tenant, unfinished = false } = filter
+  const equal = { actor, tenant, operation, outcome, key_id: key, request_id: requestId }
+  return sql.and([
+    sql`sequence > ${after}`,
+    ...Object.entries(equal).flatMap(([column, value]) =>
+      value === undefined ? [] : [sql`${sql(column)} = ${value}`]
+    ),
+    ...(since === undefined ? [] : [sql`at >= ${since}`]),
+    ...(unfinished
+      ? [
+          sql`outcome = 'begun'`,
+          sql`NOT EXISTS (SELECT 1 FROM keyfold_gateway_audit AS later
+            WHERE later.sequence > keyfold_gateway_audit.sequence AND later.outcome <> 'begun'
+            AND later.request_id = keyfold_gateway_audit.request_id
+            AND later.operation = keyfold_gateway_audit.operation)`
+        ]
+      : [])
+  ])
+}
+
 const readPage = Effect.fnUntraced(function* (
   sql: SqlClient,
   filter: Filter,
   after: number
 ): Effect.fn.Return<ReadonlyArray<Entry>, AuditError> {
-  const conditions = [sql`sequence > ${after}`]
-  if (filter.actor !== undefined) conditions.push(sql`actor = ${filter.actor}`)
-  if (filter.tenant !== undefined) conditions.push(sql`tenant = ${filter.tenant}`)
-  if (filter.operation !== undefined) conditions.push(sql`operation = ${filter.operation}`)
   const query = sql<Row>`SELECT * FROM keyfold_gateway_audit
-    WHERE ${sql.and(conditions)} ORDER BY sequence LIMIT ${pageSize}`
+    WHERE ${conditionsOf(sql, filter, after)} ORDER BY sequence LIMIT ${pageSize}`
   return yield* toEntries(yield* Effect.mapError(query, () => unusable))
 })
 

@@ -4,12 +4,17 @@ import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import { OperationId } from "@keyfold/core/OperationId"
+import * as Pepper from "@keyfold/sql/Pepper"
 import * as Sql from "@keyfold/sql/Sql"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import type { Audit } from "../Audit.ts"
 import type { CallerSpec, Database } from "../Gateway.ts"
 import * as Grant from "../Grant.ts"
+import * as auditStorage from "./auditStorage.ts"
+import * as database from "./database.ts"
+import * as keying from "./keying.ts"
 
 /** Keeps callers apart from the tenants of a store in the same database. */
 const tenant = "keyfold-gateway"
@@ -20,6 +25,14 @@ export const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<KeyStore.KeyStore["Service"], ConfigurationError, Scope.Scope> {
   const driver = yield* Sql.make({ ...database, tenant })
   return yield* KeyStore.make(driver, { store: "gateway" })
+})
+
+/** Opens the audit. */
+export const openAudit = Effect.fnUntraced(function* (
+  options: Database
+): Effect.fn.Return<Audit, ConfigurationError, Scope.Scope> {
+  const sql = yield* database.open(options)
+  return auditStorage.make(sql, keying.make(yield* Pepper.make(options), "audit"))
 })
 
 const first = OperationId.make("keyfold-gateway-first-key")

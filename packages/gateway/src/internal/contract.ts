@@ -6,62 +6,41 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
-import { schema, type Status } from "../Problem.ts"
 import { Authentication, Authorization, Needs } from "./admitting.ts"
+import {
+  Cursor,
+  described,
+  forBackends,
+  forBodies,
+  forCallers,
+  forTenants,
+  IdempotencyKey,
+  known,
+  Limit,
+  mutating,
+  ofKey,
+  ofTenant,
+  Owner
+} from "./parts.ts"
+import { rotations } from "./rotations/contract.ts"
 import * as wire from "./wire.ts"
-
-const problem = <const S extends Status>(status: S) =>
-  schema(status).pipe(HttpApiSchema.status(status), HttpApiSchema.asJson({ contentType: "application/problem+json" }))
-
-const known = {
-  400: problem(400),
-  401: problem(401),
-  403: problem(403),
-  404: problem(404),
-  409: problem(409),
-  413: problem(413),
-  415: problem(415),
-  422: problem(422),
-  429: problem(429),
-  500: problem(500),
-  502: problem(502),
-  503: problem(503),
-  504: problem(504)
-} as const
-
-const forCallers = [known[400], known[401], known[429], known[500], known[503], known[504]] as const
-const forTenants = [...forCallers, known[403], known[404]] as const
-const forBackends = [...forTenants, known[422], known[502]] as const
-const forBodies = [...forBackends, known[413], known[415]] as const
-
-const Tenant = wire.Text.check(Schema.isNonEmpty({ expected: "a tenant" }))
-const Id = wire.Text.check(Schema.isNonEmpty({ expected: "a key's id" }))
-const ofTenant = { tenant: Tenant }
-const ofKey = { tenant: Tenant, id: Id }
-
-const Owner = { owner: Schema.optionalKey(wire.Text) }
-
-/** Headers arrive as Latin-1, so that anything printable is accepted. */
-const Reason = Schema.String.check(Schema.isMaxLength(500, { expected: "a text of at most 500 characters" }))
-
-const IdempotencyKey = Schema.String.check(
-  Schema.isPattern(/^[\x21-\x7e]{1,255}$/u, { expected: "1 to 255 printable ASCII characters without spaces" })
-)
-
-const mutating = { "x-keyfold-reason": Schema.optionalKey(Reason) }
-
-const Limit = Schema.Int.check(
-  Schema.isBetween({ minimum: 1, maximum: 1000 }, { expected: "a whole number from 1 to 1000" })
-)
-
-const described = (summary: string, description?: string) =>
-  OpenApi.annotations({ summary, ...(description === undefined ? {} : { description }) })
 
 const tenants = HttpApiGroup.make("tenants")
   .add(
     HttpApiEndpoint.get("list", "/v1/tenants", { success: wire.Tenants, error: forCallers })
       .annotate(Needs, "nothing")
-      .annotateMerge(described("List the tenants that the caller may see"))
+      .annotateMerge(described("List the tenants that the caller may see")),
+    HttpApiEndpoint.get("inventory", "/v1/inventory", {
+      success: HttpApiSchema.StreamNdjson({ schema: wire.InventoryLine }),
+      error: forCallers
+    })
+      .annotate(Needs, "nothing")
+      .annotateMerge(
+        described(
+          "Read every key of all tenants that the caller has the grant `inventory` for",
+          "One JSON object a line. Each store is read once; its last line says how complete it is. Keys of nobody are told to those who may see every tenant."
+        )
+      )
   )
   .middleware(Authentication)
 
@@ -70,7 +49,7 @@ const listing = HttpApiEndpoint.get("list", "/v1/tenants/:tenant/keys", {
   query: {
     ...Owner,
     status: Schema.optionalKey(Schema.Array(KeyStatus)),
-    cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4096, { expected: "the next of a page" }))),
+    cursor: Schema.optionalKey(Cursor),
     limit: Schema.optionalKey(Limit)
   },
   success: wire.Page,
@@ -174,7 +153,7 @@ const strict = { errors: "all", onExcessProperty: "error" } as const
 
 /** The neutral API. */
 export const api = HttpApi.make("keyfold")
-  .add(tenants, keys, lookingAt, system)
+  .add(tenants, keys, rotations, lookingAt, system)
   .annotate(HttpApi.PayloadParseOptions, strict)
   .annotate(HttpApi.QueryParseOptions, strict)
   .annotate(HttpApi.ParamsParseOptions, { errors: "all" })

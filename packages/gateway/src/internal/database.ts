@@ -27,6 +27,7 @@ const first = Effect.gen(function* () {
     digest TEXT NOT NULL
   )`
   yield* sql`CREATE INDEX keyfold_gateway_audit_by_tenant ON keyfold_gateway_audit (tenant, sequence)`
+  yield* sql`CREATE INDEX keyfold_gateway_audit_by_request ON keyfold_gateway_audit (request_id)`
   // What was asked for under an idempotency key, and what became of it. The digest is keyed.
   yield* sql`CREATE TABLE keyfold_gateway_operations (
     operation_id TEXT NOT NULL PRIMARY KEY,
@@ -45,7 +46,18 @@ const first = Effect.gen(function* () {
   )`
 })
 
-const migrations = { "1_gateway": first }
+/** Who is signed in at the console. Of what a cookie holds only the digest is kept. */
+const sessions = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE keyfold_gateway_sessions (
+    id TEXT NOT NULL PRIMARY KEY,
+    actor TEXT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL
+  )`
+})
+
+const migrations = { "1_gateway": first, "2_sessions": sessions }
 
 // The number is "gateway" in ASCII. On SQLite a transaction itself excludes others.
 const exclude = (sql: SqlClient.SqlClient) =>

@@ -18,6 +18,7 @@ import { randomBytes } from "node:crypto"
 import { make as problem, type FieldError, type Problem } from "../Problem.ts"
 import { Entry, type Facts } from "./entry.ts"
 import { errorsOf } from "./issues.ts"
+import * as meter from "./meter.ts"
 import type { Methods } from "./paths.ts"
 import { toResponse } from "./problems.ts"
 
@@ -31,6 +32,8 @@ export interface Settings {
   readonly secure: boolean
   readonly methods: Methods
   readonly isStopping: () => boolean
+  /** Ends when calls in flight may take no longer. */
+  readonly isOver: Effect.Effect<void>
 }
 
 const places: Readonly<Record<string, FieldError["in"]>> = {
@@ -96,11 +99,14 @@ const originOf = (cause: Cause.Cause<unknown>): string => {
 const internal = problem("internal", "This is a bug in the gateway. Its operator finds more under the request id.")
 
 /** A client that goes away leaves a line, too. */
-const gone = (request: HttpServerRequest, { requestId, route }: Facts) =>
-  Effect.annotateLogs(Effect.logInfo(`${request.method} ${route ?? "-"} was left by its client`), {
-    "keyfold.event": "gateway.request.left",
-    "keyfold.request": requestId
-  })
+const gone = (request: HttpServerRequest, facts: Facts, seconds: number) =>
+  Effect.andThen(
+    meter.left(request.method, facts, seconds),
+    Effect.annotateLogs(Effect.logInfo(`${request.method} ${facts.route ?? "-"} was left by its client`), {
+      "keyfold.event": "gateway.request.left",
+      "keyfold.request": facts.requestId
+    })
+  )
 
 /** Answers what failed. A client that went away is not answered. */
 const recover = <E>(
@@ -127,7 +133,6 @@ const documented = (response: Response, facts: Facts): Response =>
 const always = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
   "cross-origin-resource-policy": "same-origin",
   "cache-control": "no-store"
 }
@@ -138,6 +143,7 @@ const dressed = (response: Response, { requestId }: Facts, { isStopping, secure 
   const policy = response.headers["content-security-policy"] ?? closed
   return HttpServerResponse.setHeaders(response, {
     ...always,
+    "referrer-policy": response.headers["referrer-policy"] ?? "no-referrer",
     "content-security-policy": policy,
     "x-request-id": requestId,
     // A connection that is kept open would hold up the end.
@@ -146,9 +152,9 @@ const dressed = (response: Response, { requestId }: Facts, { isStopping, secure 
   })
 }
 
-const written = (request: HttpServerRequest, { status }: Response, facts: Facts, millis: number) => {
+const written = (request: HttpServerRequest, { status }: Response, facts: Facts, seconds: number) => {
   const { actor, requestId, route, tenant } = facts
-  const line = `${request.method} ${route ?? "-"} ${status} ${millis} ms`
+  const line = `${request.method} ${route ?? "-"} ${status} ${Math.round(seconds * 1000)} ms`
   const annotations = {
     "keyfold.event": "gateway.request",
     "keyfold.request": requestId,
@@ -156,11 +162,22 @@ const written = (request: HttpServerRequest, { status }: Response, facts: Facts,
     ...(actor === undefined ? {} : { "keyfold.actor": actor }),
     ...(tenant === undefined ? {} : { "keyfold.tenant": tenant })
   }
-  return Effect.andThen(
-    Effect.annotateCurrentSpan({ "http.route": route ?? "-", "http.response.status_code": status }),
-    Effect.annotateLogs(status >= 500 ? Effect.logWarning(line) : Effect.logInfo(line), annotations)
+  return Effect.all(
+    [
+      meter.answered(request.method, facts, status, seconds),
+      Effect.annotateCurrentSpan({ "http.route": route ?? "-", "http.response.status_code": status }),
+      Effect.annotateLogs(status >= 500 ? Effect.logWarning(line) : Effect.logInfo(line), annotations)
+    ],
+    { discard: true }
   )
 }
+
+const nanosecondsPerSecond = 1e9
+
+/** Begins to time a request; the answer are the seconds since. */
+const timed = Effect.map(Clock.monotonicTimeNanos, (began) =>
+  Effect.map(Clock.monotonicTimeNanos, (now) => Number(now - began) / nanosecondsPerSecond)
+)
 
 const factsOf = ({ remoteAddress }: HttpServerRequest): Facts => ({
   requestId: `req_${randomBytes(16).toString("base64url")}`,
@@ -173,26 +190,38 @@ const factsOf = ({ remoteAddress }: HttpServerRequest): Facts => ({
 
 type App<R> = Effect.Effect<Response, unknown, R>
 
+const late = problem("timeout", "The request was given up. What it began may still be carried out.")
+
+const cut = problem("unavailable", "The gateway ends, and gave the request up. What it began may still be carried out.")
+
+/**
+ * Waits for an answer as long as it may take. Who is gone needs none; a change goes on even then, so that whoever asks
+ * for it again learns what became of it.
+ */
+const inTime = <R>(app: App<R>, { method }: HttpServerRequest, { requestId }: Facts, settings: Settings): App<R> => {
+  const answered = Effect.raceAllFirst([
+    app,
+    Effect.as(Effect.sleep(settings.timeout), toResponse(late, requestId)),
+    Effect.as(settings.isOver, toResponse(cut, requestId))
+  ])
+  return method === "GET" || method === "HEAD" ? Effect.interruptible(answered) : answered
+}
+
 const answered = <R>(app: App<R>, settings: Settings) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest
     const facts = factsOf(request)
-    const began = yield* Clock.currentTimeMillis
-    const late = problem("timeout", "The request was given up. What it began may still be carried out.")
-    const response = yield* app.pipe(
-      Effect.timeoutOrElse({
-        duration: settings.timeout,
-        orElse: () => Effect.succeed(toResponse(late, facts.requestId))
-      }),
+    const elapsed = yield* timed
+    const response = yield* inTime(app, request, facts, settings).pipe(
       Effect.catchCause((cause) => recover(cause, request, facts, settings)),
-      Effect.onInterrupt(() => gone(request, facts)),
+      Effect.onInterrupt(() => Effect.flatMap(elapsed, (seconds) => gone(request, facts, seconds))),
       Effect.provideService(Entry, facts),
       Effect.provideService(MaxBodySize, ByteSize.bytes(settings.bodyBytes))
     )
     const finished = dressed(documented(response, facts), facts, settings)
-    yield* written(request, finished, facts, (yield* Clock.currentTimeMillis) - began)
+    yield* written(request, finished, facts, yield* elapsed)
     return finished
-  })
+  }).pipe(meter.inFlight)
 
 const spanned = <E, R>(effect: Effect.Effect<Response, E, R>) =>
   Effect.flatMap(HttpServerRequest, ({ headers, method }) => {

@@ -8,7 +8,7 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { answer, withStore } from "./answering.ts"
 import { api } from "./contract.ts"
 import { create, type Means } from "./creating.ts"
-import { audited } from "./mutations.ts"
+import { revoke } from "./revoking.ts"
 
 const refOf = (id: string, owner: string | undefined): KeyRef => ({
   id: KeyId.make(id),
@@ -37,17 +37,6 @@ const verificationOf = (verification: Verification) =>
 const refer = ({ params, query }: { params: { readonly id: string }; query: { readonly owner?: string } }): KeyRef =>
   refOf(params.id, query.owner)
 
-const revoke = ({ audit, backends }: Means, ref: KeyRef, reason: string | undefined) =>
-  audited(
-    audit,
-    { operation: "revoke", key: ref.id, ...(reason === undefined ? {} : { reason }) },
-    Effect.map(
-      withStore(backends, (store) => store.revoke(ref)),
-      revocationOf
-    ),
-    ({ id }) => id
-  )
-
 /** Answers the endpoints of keys. */
 export const layer = (means: Means) => {
   const { backends } = means
@@ -65,7 +54,8 @@ export const layer = (means: Means) => {
           create(means, { spec, idempotencyKey: headers["idempotency-key"], reason: headers["x-keyfold-reason"] })
         ),
       get: (request) => answer(withStore(backends, (store) => store.get(refer(request)))),
-      revoke: (request) => answer(revoke(means, refer(request), request.headers["x-keyfold-reason"])),
+      revoke: (request) =>
+        answer(Effect.map(revoke(means, refer(request), request.headers["x-keyfold-reason"]), revocationOf)),
       usage: (request) => answer(withStore(backends, (store) => store.usage(refer(request)))),
       verify: ({ payload }) =>
         answer(

@@ -86,6 +86,9 @@ const fieldsOf = (reason: Reason): Details => {
   return { field: pointer, errors: [{ in: "body", pointer, detail: reason.problem }] }
 }
 
+/** Turns the reason that a store failed for into a problem. */
+export const fromReason = (reason: Reason): Problem => make(nameOf[reason._tag], detailOf(reason), fieldsOf(reason))
+
 /** Turns what a store failed with into a problem. */
 export const fromKeyStore = (error: KeyStoreError): Problem => {
   const { reason } = error

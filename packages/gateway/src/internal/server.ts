@@ -1,16 +1,20 @@
 /** The socket: who is slow, too large or gone does not hold up the others. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { BaseFolder } from "@keyfold/core/Adapter"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
 import { createServer, type Server, type ServerOptions } from "node:http"
 import { createServer as createSecureServer } from "node:https"
-import type { AddressInfo, Socket } from "node:net"
+import type { Socket } from "node:net"
+import { resolve } from "node:path"
 import type { Listen, Options } from "../Gateway.ts"
 import { types, uri } from "../Problem.ts"
 import type { Assembled } from "./assemble.ts"
+import { addressOf, unheard } from "./listening.ts"
 import { untraced } from "./webHandler.ts"
 
 const failure = (field: string, problem: string, fix: string) =>
@@ -18,29 +22,39 @@ const failure = (field: string, problem: string, fix: string) =>
 
 const second = 1000
 
-const serverOptions = ({ limits: { headerBytes = 16 * 1024 } = {} }: Options): ServerOptions => ({
-  maxHeaderSize: headerBytes,
-  headersTimeout: 10 * second,
-  requestTimeout: 30 * second,
-  keepAliveTimeout: 5 * second,
-  connectionsCheckingInterval: 5 * second,
-  insecureHTTPParser: false,
-  requireHostHeader: true
-})
+const serverOptions = ({
+  limits: { arrival = "30 seconds", headerBytes = 16 * 1024 } = {}
+}: Options): ServerOptions => {
+  const whole = Math.max(Duration.toMillis(Duration.fromInputUnsafe(arrival)), 1)
+  return {
+    maxHeaderSize: headerBytes,
+    headersTimeout: Math.ceil(whole / 3),
+    requestTimeout: whole,
+    keepAliveTimeout: 5 * second,
+    connectionsCheckingInterval: Math.min(5 * second, Math.ceil(whole / 6)),
+    insecureHTTPParser: false,
+    requireHostHeader: true
+  }
+}
 
 const read = (field: string, path: string): Effect.Effect<Buffer, ConfigurationError> =>
-  Effect.try({
-    try: () => readFileSync(path),
-    catch: () => failure(`tls.${field}`, "the file cannot be read.", "Name a PEM file that this user may read.")
-  })
+  Effect.flatMap(BaseFolder, (folder) =>
+    Effect.try({
+      try: () => readFileSync(resolve(folder ?? "", path)),
+      catch: () => failure(`tls.${field}`, "the file cannot be read.", "Name a PEM file that this user may read.")
+    })
+  )
+
+const refusals: Readonly<Record<string, readonly [status: string, detail: string]>> = {
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "The headers are too large."],
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request took too long to arrive."]
+}
 
 /** What Node refuses before a request is one: written by hand, because there is nothing to answer yet. */
 const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
-  const isLarge = error.code === "HPE_HEADER_OVERFLOW"
-  const status = isLarge ? "431 Request Header Fields Too Large" : "400 Bad Request"
+  const [status, detail] = refusals[error.code ?? ""] ?? ["400 Bad Request", "This is not a request in HTTP."]
   const { title } = types["invalid-request"]
-  const detail = isLarge ? "The headers are too large." : "This is not a request in HTTP."
   const body = JSON.stringify({ type: uri("invalid-request"), title, status: Number.parseInt(status, 10), detail })
   const head = [
     `HTTP/1.1 ${status}`,
@@ -67,42 +81,58 @@ const create = Effect.fnUntraced(function* (
   })
 })
 
-const problems: Readonly<Record<string, readonly [problem: string, fix: string]>> = {
-  EADDRINUSE: ["is in use", "Choose another port, or 0 for any free one."],
-  EACCES: ["may not be used by this user", "Choose a port from 1024 up, or 0 for any free one."],
-  EADDRNOTAVAIL: ["is not an address of this machine", "Choose 127.0.0.1 to serve this machine only."],
-  ENOTFOUND: ["is not a host that can be found", "Choose 127.0.0.1 to serve this machine only."]
+/** So long the answers of calls that were given up may take to be sent. */
+const sending = Duration.seconds(1)
+
+/** What happens between the wish to end and the last byte. */
+interface Ending {
+  readonly shutdown: Duration.Duration
+  /** Readiness says so, for as long as a balancer takes to see it. Then nobody is let in, and calls get their time. */
+  readonly begin: Effect.Effect<void>
+  /** Somebody who sends slowly, or takes no answer, would hold up the end for longer than calls in flight may. */
+  readonly finish: Effect.Effect<void>
 }
 
-const unheard = (host: string, port: number, cause: unknown): ConfigurationError => {
-  const code: unknown = typeof cause === "object" && cause !== null ? Reflect.get(cause, "code") : undefined
-  const [problem, fix] = problems[String(code)] ?? ["cannot be listened on", "Choose another host and port."]
-  return failure("port", `${host}:${port} ${problem}.`, fix)
-}
-
-const reachable = ({ address, family }: AddressInfo): string => {
-  if (address === "0.0.0.0") return "127.0.0.1"
-  if (address === "::") return "[::1]"
-  return family === "IPv6" ? `[${address}]` : address
+const ending = (
+  { giveUp, stop }: Assembled,
+  { drain = 0, shutdown = "30 seconds" }: Options,
+  server: Server
+): Ending => {
+  const time = Duration.fromInputUnsafe(shutdown)
+  let waiting: Fiber.Fiber<void> | undefined
+  return {
+    shutdown: Duration.sum(time, sending),
+    begin: stop.pipe(
+      Effect.andThen(Effect.sleep(drain)),
+      Effect.andThen(Effect.forkDetach(Effect.delay(giveUp, time))),
+      Effect.map((fiber) => void (waiting = fiber))
+    ),
+    finish: Effect.suspend(() => {
+      server.closeAllConnections()
+      return waiting === undefined ? Effect.void : Fiber.interrupt(waiting)
+    })
+  }
 }
 
 /** Answers on a socket until the scope closes, and tells where. */
 export const listen = Effect.fnUntraced(function* (
-  { answering, stop }: Assembled,
+  assembled: Assembled,
   options: Options & Listen
 ): Effect.fn.Return<string, ConfigurationError, Scope.Scope> {
-  const { host = "127.0.0.1", port = 8080, shutdown = "30 seconds", tls } = options
+  const { host = "127.0.0.1", port = 8080, tls } = options
   const server = (yield* create(options))()
+  const { begin, finish, shutdown } = ending(assembled, options, server)
   server.maxHeadersCount = 100
   // Whoever takes no more of an answer than this, for this long, is cut off.
   server.timeout = 2 * Duration.toMillis(Duration.fromInputUnsafe(options.limits?.timeout ?? "1 minute"))
   server.on("clientError", refuse)
   const listening = yield* NodeHttpServer.make(() => server, { host, port, gracefulShutdownTimeout: shutdown }).pipe(
-    Effect.mapError(({ cause }) => unheard(host, port, cause))
+    Effect.mapError(({ cause }) => unheard("port", host, port, cause))
   )
-  yield* untraced(listening.serve(answering))
-  yield* Effect.addFinalizer(() => stop)
-  const address = server.address()
-  if (address === null || typeof address === "string") return yield* unheard(host, port, undefined)
-  return `http${tls === undefined ? "" : "s"}://${reachable(address)}:${address.port}`
+  yield* Effect.addFinalizer(() => finish)
+  yield* untraced(listening.serve(assembled.answering))
+  yield* Effect.addFinalizer(() => begin)
+  const address = addressOf(server)
+  if (address === undefined) return yield* unheard("port", host, port, undefined)
+  return `http${tls === undefined ? "" : "s"}://${address}`
 })

@@ -6,34 +6,13 @@ import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { Backends } from "../Gateway.ts"
-import * as Grant from "../Grant.ts"
+import type { Backends, Caller } from "../Gateway.ts"
 import { Admission, CurrentCaller } from "./admitting.ts"
 import { answer, withStore } from "./answering.ts"
 import { api } from "./contract.ts"
 import { fromConfiguration } from "./problems.ts"
+import { inventoried, visible } from "./visibleTenants.ts"
 import type * as wire from "./wire.ts"
-
-type Tenant = typeof wire.Tenant.Type
-
-const isPattern = (name: string): boolean => name.includes("*")
-
-/** Tenants that grants name one by one. */
-const namedIn = (grants: ReadonlyArray<Grant.Grant>): ReadonlyArray<string> =>
-  grants.map(({ tenant }) => tenant).filter((tenant) => !isPattern(tenant))
-
-/** The tenants of all sources that the grants are about. Of a pattern's tenants only those are known that grants name. */
-const visible = (sources: ReadonlyArray<Source>, grants: ReadonlyArray<Grant.Grant>): ReadonlyArray<Tenant> => {
-  const found = new Map<string, Tenant>()
-  const named = namedIn(grants)
-  for (const { backend, serves, tenants } of sources) {
-    const candidates = tenants.flatMap((name) => (isPattern(name) ? named.filter((tenant) => serves(tenant)) : [name]))
-    for (const tenant of candidates.filter((name) => Grant.sees(grants, name))) {
-      found.set(tenant, { tenant, backend, operations: Grant.operationsOn(grants, tenant) })
-    }
-  }
-  return [...found.values()].toSorted((left, right) => (left.tenant < right.tenant ? -1 : 1))
-}
 
 const keyLine = ({ findings, key, origin: { backend }, tenant, unassigned }: Inventory.KeyEvent) =>
   ({
@@ -45,10 +24,14 @@ const keyLine = ({ findings, key, origin: { backend }, tenant, unassigned }: Inv
     findings
   }) as const
 
-const endLine = ({ completeness, findings, gaps, keys, origin: { backend } }: Inventory.StoreDone) =>
+const endLine = (
+  { completeness, findings, gaps, keys, origin: { backend } }: Inventory.StoreDone,
+  tenants: ReadonlyArray<string>
+) =>
   ({
     kind: "end",
     backend,
+    tenants,
     keys,
     complete: completeness._tag === "complete",
     missingStates: completeness._tag === "statesMissing" ? completeness.states : [],
@@ -59,8 +42,29 @@ const endLine = ({ completeness, findings, gaps, keys, origin: { backend } }: In
     gaps
   }) as const
 
-const lineOf = (event: Inventory.Event): typeof wire.InventoryLine.Type =>
-  event._tag === "Key" ? keyLine(event) : endLine(event)
+type Line = typeof wire.InventoryLine.Type
+
+const lineOf =
+  (tenantsOf: (origin: Inventory.Origin) => ReadonlyArray<string>) =>
+  (event: Inventory.Event): Line =>
+    event._tag === "Key" ? keyLine(event) : endLine(event, tenantsOf(event.origin))
+
+const nameOf = ({ credential, store }: Pick<Source, "credential" | "store"> | Inventory.Origin): string =>
+  JSON.stringify([store, credential])
+
+/** Every key that a caller may take inventory of: each backend's list is read once. */
+const everything = (sources: ReadonlyArray<Source>, { grants }: Caller) => {
+  const { found, only } = inventoried(sources, grants)
+  const known = new Map(found.map(({ source, tenants }) => [nameOf(source), tenants]))
+  const events = Inventory.stream(
+    found.map(({ source }) => source),
+    { only }
+  )
+  return Stream.map(
+    events,
+    lineOf((origin) => known.get(nameOf(origin)) ?? [])
+  )
+}
 
 const tenants = (backends: Backends) =>
   HttpApiBuilder.group(api, "tenants", (handlers) =>
@@ -71,6 +75,14 @@ const tenants = (backends: Backends) =>
             const { grants } = yield* CurrentCaller
             const sources = yield* Effect.mapError(Effect.scoped(backends.sources), fromConfiguration)
             return { tenants: visible(sources, grants) }
+          })
+        ),
+      inventory: () =>
+        answer(
+          Effect.gen(function* () {
+            // The request's scope: what is read from stays open until the last line was sent.
+            const sources = yield* Effect.mapError(backends.sources, fromConfiguration)
+            return everything(sources, yield* CurrentCaller)
           })
         )
     })
@@ -85,9 +97,12 @@ const lookingAt = (backends: Backends) =>
         answer(
           Effect.gen(function* () {
             const { tenant } = yield* Admission
-            // The request's scope: what is read from stays open until the last line was sent.
+            // In the request's scope, too.
             const sources = yield* Effect.mapError(backends.sources, fromConfiguration)
-            return Stream.map(Inventory.stream(sources, { tenant }), lineOf)
+            return Stream.map(
+              Inventory.stream(sources, { tenant }),
+              lineOf(() => [tenant])
+            )
           })
         )
     })

@@ -108,10 +108,11 @@ export const InventoryKey = Schema.Struct({
   findings: Schema.Array(Finding)
 }).annotate({ identifier: "InventoryKey" })
 
-/** The end of one source in an inventory. */
+/** The end of one source in an inventory, and the tenants it is known to be about. */
 export const InventoryEnd = Schema.Struct({
   kind: Schema.Literal("end"),
   backend: Schema.String,
+  tenants: Schema.Array(Schema.String),
   keys: Schema.Int,
   complete: Schema.Boolean,
   missingStates: Schema.Array(KeyStatus),

@@ -25,7 +25,7 @@ export const meanings: ReadonlyArray<readonly [code: number, meaning: string]> =
   [ok, "done; for verify: the secret is valid; for recover: settled"],
   [
     failed,
-    "failed; for verify: the secret is not valid; for recover: not settled yet; for journal verify: a chain is broken; " +
+    "failed; for verify: the secret is not valid; for recover: not settled yet; for journal verify and journal audit verify: a chain is broken; " +
       "for inventory: a store could not be read; for doctor: something does not work; for revoke: not confirmed, or some keys are left; " +
       "for rotate and rotations: one came to nothing, could not begin, or has a key left to revoke"
   ],
@@ -35,5 +35,6 @@ export const meanings: ReadonlyArray<readonly [code: number, meaning: string]> =
   [outcomeUnknown, "a create was sent and its outcome is not known; a key may exist whose secret is lost"],
   [found, "inventory found what --fail-on names"],
   [attention, "a rotation needs attention: both keys are live, and somebody has to decide"],
-  [130, "interrupted"]
+  [130, "interrupted, by Ctrl-C"],
+  [143, "ended by SIGTERM; for serve, emulate and rotate --watch, which stay until then, it is 0"]
 ]

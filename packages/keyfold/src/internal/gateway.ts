@@ -26,7 +26,7 @@ export const loadGateway: Effect.Effect<GatewayModule, CommandError> = beforePac
 
 const unwritten = usage(
   "the configuration says nothing of a gateway.",
-  'Write gateway: { url: "sqlite:gateway.db", pepper: { file: path } } at the top level, with a pepper of at least 32 random bytes.'
+  "keyfold gateway init writes what is missing, and makes the first key."
 )
 
 /** The settings of the file's gateway, or how to write some. */

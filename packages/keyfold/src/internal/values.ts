@@ -27,14 +27,18 @@ export const readDuration = (flag: string, text: string): Effect.Effect<Duration
     : Effect.succeed(duration)
 }
 
-/** Reads `--expires`: a duration from now, a day (its first moment in UTC), or a time with its zone. */
-export const readExpiry = Effect.fnUntraced(function* (text: string): Effect.fn.Return<DateTime.Utc, CommandError> {
-  const problem = "--expires takes a time with its zone such as 2027-01-31T12:00:00Z, a day such as 2027-01-31, or a "
+/** Reads a duration before or after now, a day (its first moment in UTC), or a time with its zone. */
+const readTime = Effect.fnUntraced(function* (
+  flag: string,
+  text: string,
+  sign: 1 | -1
+): Effect.fn.Return<DateTime.Utc, CommandError> {
+  const problem = `${flag} takes a time with its zone such as 2027-01-31T12:00:00Z, a day such as 2027-01-31, or a `
   const mistake = usage(`${problem}duration such as 12h, 30d or 2w.`)
   const duration = parseDuration(text)
   if (duration !== undefined) {
     const now = yield* DateTime.now
-    const at = DateTime.make(now.epochMilliseconds + Duration.toMillis(duration))
+    const at = DateTime.make(now.epochMilliseconds + sign * Duration.toMillis(duration))
     return at._tag === "Some" ? DateTime.toUtc(at.value) : yield* mistake
   }
   if (!isoTime.test(text)) return yield* mistake
@@ -44,6 +48,12 @@ export const readExpiry = Effect.fnUntraced(function* (text: string): Effect.fn.
   const exists = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day
   return at._tag === "Some" && exists ? DateTime.toUtc(at.value) : yield* mistake
 })
+
+/** Reads `--expires`; a duration begins now. */
+export const readExpiry = (text: string): Effect.Effect<DateTime.Utc, CommandError> => readTime("--expires", text, 1)
+
+/** Reads `--since`; a duration ends now. */
+export const readSince = (text: string): Effect.Effect<DateTime.Utc, CommandError> => readTime("--since", text, -1)
 
 const redacted = (text: string, source: string): Effect.Effect<Redacted.Redacted<string>, CommandError> => {
   const value = text.replace(/^\ufeff/, "").trim()

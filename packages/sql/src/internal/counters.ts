@@ -2,7 +2,6 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Scope } from "effect/Scope"
-import { inTransaction } from "./transaction.ts"
 
 /** What was counted for one key and is not stored yet. */
 export interface Tally {
@@ -22,39 +21,47 @@ export interface Counters {
 /** The most keys counted between two flushes; while a database cannot be written, counts of further keys are lost. */
 const capacity = 100_000
 
-/** Keys written in one transaction, so that a flush never holds the database for long. */
+/** Keys written in one statement, so that a flush never holds the database for long. */
 const batchSize = 500
 
 /** Returns the later of two times. */
 export const latest = (left: number | undefined, right: number | undefined): number | undefined =>
   left === undefined ? right : right === undefined ? left : Math.max(left, right)
 
-const store = (sql: SqlClient, tallies: ReadonlyArray<Tally>) =>
-  inTransaction(
-    sql,
-    Effect.forEach(
-      tallies,
-      ({ accepted, id, lastUsedAt = null, refused, tenant }) =>
-        // A key that was replaced meanwhile has no row any more, and its counts are dropped.
-        sql`INSERT INTO keyfold_key_usage (tenant, id, accepted, refused, last_used_at)
-          SELECT tenant, id, ${accepted}, ${refused}, CAST(${lastUsedAt} AS BIGINT)
-            FROM keyfold_keys WHERE tenant = ${tenant} AND id = ${id}
-          ON CONFLICT (tenant, id) DO UPDATE SET
-            accepted = keyfold_key_usage.accepted + excluded.accepted,
-            refused = keyfold_key_usage.refused + excluded.refused,
-            last_used_at = CASE
-              WHEN keyfold_key_usage.last_used_at IS NULL OR excluded.last_used_at > keyfold_key_usage.last_used_at
-              THEN excluded.last_used_at ELSE keyfold_key_usage.last_used_at END`,
-      { discard: true }
-    )
-  )
+/** The tallies of a text in JSON as a table, in as many columns: one statement for all of them. */
+const tableOf = (sql: SqlClient, text: string) =>
+  sql.onDialectOrElse({
+    pg: () => sql`SELECT t.tally ->> 0 AS tenant, t.tally ->> 1 AS id, CAST(t.tally ->> 2 AS BIGINT) AS accepted,
+        CAST(t.tally ->> 3 AS BIGINT) AS refused, CAST(t.tally ->> 4 AS BIGINT) AS last_used_at
+      FROM json_array_elements(CAST(${text} AS json)) AS t (tally)`,
+    orElse: () => sql`SELECT value ->> 0 AS tenant, value ->> 1 AS id, value ->> 2 AS accepted,
+        value ->> 3 AS refused, value ->> 4 AS last_used_at
+      FROM json_each(${text})`
+  })
 
-const inOrder = (left: Tally, right: Tally): number =>
-  left.tenant === right.tenant ? (left.id < right.id ? -1 : 1) : left.tenant < right.tenant ? -1 : 1
+const store = (sql: SqlClient, tallies: ReadonlyArray<Tally>) => {
+  const rows = tallies.map(({ accepted, id, lastUsedAt = null, refused, tenant }) => [
+    tenant,
+    id,
+    accepted,
+    refused,
+    lastUsedAt
+  ])
+  // A key that was replaced meanwhile has no row any more, and its counts are dropped. Processes that write the same keys
+  // in the same order cannot deadlock. A cross join has SQLite begin with the tallies.
+  return sql`INSERT INTO keyfold_key_usage (tenant, id, accepted, refused, last_used_at)
+    SELECT k.tenant, k.id, n.accepted, n.refused, n.last_used_at
+      FROM (${tableOf(sql, JSON.stringify(rows))}) AS n CROSS JOIN keyfold_keys AS k
+      WHERE k.tenant = n.tenant AND k.id = n.id ORDER BY k.tenant, k.id
+    ON CONFLICT (tenant, id) DO UPDATE SET
+      accepted = keyfold_key_usage.accepted + excluded.accepted,
+      refused = keyfold_key_usage.refused + excluded.refused,
+      last_used_at = CASE
+        WHEN keyfold_key_usage.last_used_at IS NULL OR excluded.last_used_at > keyfold_key_usage.last_used_at
+        THEN excluded.last_used_at ELSE keyfold_key_usage.last_used_at END`
+}
 
-const chunksOf = (unordered: Iterable<Tally>): ReadonlyArray<ReadonlyArray<Tally>> => {
-  // Processes that write the same keys in the same order cannot deadlock.
-  const tallies = [...unordered].toSorted(inOrder)
+const chunksOf = (tallies: ReadonlyArray<Tally>): ReadonlyArray<ReadonlyArray<Tally>> => {
   const chunks: Array<ReadonlyArray<Tally>> = []
   for (let start = 0; start < tallies.length; start += batchSize) chunks.push(tallies.slice(start, start + batchSize))
   return chunks
@@ -89,7 +96,7 @@ export const make = Effect.fnUntraced(function* (sql: SqlClient): Effect.fn.Retu
     })
 
   const flush = Effect.suspend(() => {
-    const chunks = chunksOf(tallies.values())
+    const chunks = chunksOf([...tallies.values()])
     tallies = new Map()
     return Effect.forEach(chunks, storeOrKeep, { discard: true })
   }).pipe(Effect.uninterruptible)

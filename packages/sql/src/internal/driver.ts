@@ -53,7 +53,7 @@ const findRow = Effect.fnUntraced(function* (
   const found = yield* query(
     sql`SELECT ${sql.literal(rows.columns)} FROM keyfold_keys AS k
       LEFT JOIN keyfold_key_usage AS u ON u.tenant = k.tenant AND u.id = k.id
-      WHERE k.tenant = ${tenant} AND k.id = ${id}`
+      WHERE k.tenant = ${tenant} AND k.id = ${id}`.values
   )
   return (yield* rows.decode(found))[0]
 })
@@ -73,7 +73,7 @@ const findOperation = Effect.fnUntraced(function* (
   const found = yield* query(
     sql`SELECT ${sql.literal(rows.columns)} FROM keyfold_keys AS k
       LEFT JOIN keyfold_key_usage AS u ON u.tenant = k.tenant AND u.id = k.id
-      WHERE k.tenant = ${tenant} AND k.operation_id = ${operationId}`
+      WHERE k.tenant = ${tenant} AND k.operation_id = ${operationId}`.values
   )
   const [row] = yield* rows.decode(found)
   return row === undefined ? undefined : { key: yield* present(view, row), nonce: row.nonce }
@@ -86,30 +86,35 @@ const readPosition = (position: string) => {
     : Effect.succeed({ createdAt: Number(match[1]), id: match[2] ?? "" })
 }
 
+const isOneOf = (sql: SqlClient, statuses: ReadonlyArray<KeyStatus>, now: number) => {
+  const wanted = {
+    active: sql`(k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at >= ${now}))`,
+    expired: sql`(k.revoked_at IS NULL AND k.expires_at < ${now})`,
+    revoked: sql`k.revoked_at IS NOT NULL`
+  }
+  // What most ask for: every key that was not revoked.
+  const isLive = statuses.length === 2 && !statuses.includes("revoked")
+  return isLive ? sql`k.revoked_at IS NULL` : sql.or(statuses.map((status) => wanted[status]))
+}
+
 const page = Effect.fnUntraced(function* (view: View, request: PageRequest): Effect.fn.Return<DriverPage, DriverError> {
   const { counters, sql, tenant } = view
   const now = yield* DateTime.now
-  const millis = now.epochMilliseconds
-  const wanted = {
-    active: sql`(k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at >= ${millis}))`,
-    expired: sql`(k.revoked_at IS NULL AND k.expires_at < ${millis})`,
-    revoked: sql`k.revoked_at IS NOT NULL`
-  }
-  const conditions = [sql`k.tenant = ${tenant}`, sql.or(request.statuses.map((status) => wanted[status]))]
+  const conditions = [sql`k.tenant = ${tenant}`, isOneOf(sql, request.statuses, now.epochMilliseconds)]
   if (request.owner !== undefined) conditions.push(sql`k.owner = ${request.owner}`)
   if (request.position !== undefined) {
     const { createdAt, id } = yield* readPosition(request.position)
     conditions.push(sql`(k.created_at, k.id) > (${createdAt}, ${id})`)
   }
   const found = yield* query(
-    sql`SELECT ${sql.literal(rows.columns)} FROM keyfold_keys AS k
+    sql`SELECT ${sql.literal(rows.shownColumns)} FROM keyfold_keys AS k
       LEFT JOIN keyfold_key_usage AS u ON u.tenant = k.tenant AND u.id = k.id
-      WHERE ${sql.and(conditions)} ORDER BY k.created_at, k.id LIMIT ${request.limit + 1}`
+      WHERE ${sql.and(conditions)} ORDER BY k.created_at, k.id LIMIT ${request.limit + 1}`.values
   )
-  const shown = (yield* rows.decode(found)).slice(0, request.limit)
+  const shown = (yield* rows.decodeShown(found)).slice(0, request.limit)
   const keys = shown.map((row) => rows.toApiKey(row, counters.pending(tenant, row.id), now))
   const last = shown.at(-1)
-  return last !== undefined && found.length > request.limit ? { keys, next: `${last.created_at}.${last.id}` } : { keys }
+  return last !== undefined && found.length > request.limit ? { keys, next: `${last.createdAt}.${last.id}` } : { keys }
 })
 
 const revoke = Effect.fnUntraced(function* (view: View, ref: KeyRef): Effect.fn.Return<Revocation, DriverError> {
@@ -141,9 +146,9 @@ const matches = (
   status: KeyStatus,
   secret: Redacted.Redacted<string>
 ): Effect.Effect<boolean, DriverError> => {
-  const pepper = view.keyring.find(Number(row.pepper_version))
+  const pepper = view.keyring.find(row.pepperVersion)
   if (pepper !== undefined)
-    return Effect.succeed(Pepper.equal(Pepper.hash(pepper, view.tenant, secret), row.secret_hash))
+    return Effect.succeed(Pepper.equal(Pepper.hash(pepper, view.tenant, secret), row.secretHash))
   return status === "active" ? Effect.fail(otherPepper) : Effect.succeed(false)
 }
 

@@ -1,61 +1,140 @@
 /** Rows of the key table and the `ApiKey` they stand for; nothing else knows what the columns mean. */
-import { KeyId, settleStatus, type ApiKey } from "@keyfold/core/ApiKey"
+import { settleStatus, type ApiKey, type KeyId } from "@keyfold/core/ApiKey"
 import type { CreateRequest, DriverError } from "@keyfold/core/Driver"
 import type { KeyUsage } from "@keyfold/core/KeyUsage"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { latest, type Tally } from "./counters.ts"
 import { unreadable } from "./failure.ts"
 
-// SQLite hands a BIGINT over as a number, PostgreSQL as a bigint or as text.
-const Count = Schema.Union([Schema.Int, Schema.BigInt, Schema.String])
-
-const Row = Schema.Struct({
-  id: KeyId,
-  nonce: Schema.String,
-  name: Schema.NullOr(Schema.String),
-  owner: Schema.NullOr(Schema.String),
-  scopes: Schema.fromJsonString(Schema.Array(Schema.String)),
-  tags: Schema.fromJsonString(Schema.Record(Schema.String, Schema.String)),
-  secret_hash: Schema.String,
-  pepper_version: Count,
-  hint: Schema.String,
-  created_at: Count,
-  expires_at: Schema.NullOr(Count),
-  revoked_at: Schema.NullOr(Count),
-  accepted: Schema.NullOr(Count),
-  refused: Schema.NullOr(Count),
-  last_used_at: Schema.NullOr(Count)
-})
+/** What is shown of a stored key. */
+export interface Shown {
+  readonly id: KeyId
+  readonly name: string | null
+  readonly owner: string | null
+  readonly scopes: ReadonlyArray<string>
+  readonly tags: Readonly<Record<string, string>>
+  readonly pepperVersion: number
+  readonly hint: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+  readonly lastUsedAt: number | null
+}
 
 /** One key as it is stored, with its stored counters. */
-export interface Row extends Schema.Schema.Type<typeof Row> {}
+export interface Row extends Shown {
+  readonly nonce: string
+  readonly secretHash: string
+  readonly accepted: number | null
+  readonly refused: number | null
+}
 
-/** The columns of `Row`, from `keyfold_keys AS k LEFT JOIN keyfold_key_usage AS u`. */
-export const columns =
-  "k.id, k.nonce, k.name, k.owner, k.scopes, k.tags, k.secret_hash, k.pepper_version, k.hint, " +
-  "k.created_at, k.expires_at, k.revoked_at, u.accepted, u.refused, u.last_used_at"
+/** The columns of `Shown`, from `keyfold_keys AS k LEFT JOIN keyfold_key_usage AS u`. */
+export const shownColumns =
+  "k.id, k.name, k.owner, k.scopes, k.tags, k.pepper_version, k.hint, k.created_at, k.expires_at, k.revoked_at, " +
+  "u.last_used_at"
 
-const decodeRows = Schema.decodeUnknownEffect(Schema.Array(Row))
+/** The columns of `Row`, from the same. */
+export const columns = `${shownColumns}, k.nonce, k.secret_hash, u.accepted, u.refused`
 
-/** Reads rows; one that this package did not write fails `InvalidResponse`. */
-export const decode = (rows: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<Row>, DriverError> =>
-  Effect.mapError(decodeRows(rows), () => unreadable)
+/** Thrown for a value that this package does not write. */
+const unknown = new Error("a value is not what is stored")
 
-const toTime = (millis: Row["expires_at"]): DateTime.Utc | undefined =>
-  millis === null ? undefined : DateTime.makeUnsafe(Number(millis))
+const text = (value: unknown): string => {
+  if (typeof value === "string") return value
+  throw unknown
+}
 
-const lastUsedAt = (row: Row, pending: Tally | undefined): DateTime.Utc | undefined => {
-  const stored = row.last_used_at === null ? undefined : Number(row.last_used_at)
-  const time = latest(stored, pending?.lastUsedAt)
+const textOrNull = (value: unknown): string | null => (value === null ? null : text(value))
+
+/** SQLite hands a BIGINT over as a number, PostgreSQL as a bigint or as text. */
+const whole = (value: unknown): number => {
+  if (typeof value !== "number" && typeof value !== "bigint" && typeof value !== "string") throw unknown
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && value !== "") return number
+  throw unknown
+}
+
+const wholeOrNull = (value: unknown): number | null => (value === null ? null : whole(value))
+
+const none: ReadonlyArray<string> = Object.freeze([])
+
+const texts = (value: unknown): ReadonlyArray<string> => {
+  // Most keys have none of these, and short texts need no parser.
+  if (value === "[]") return none
+  const parsed: unknown = JSON.parse(text(value))
+  if (Array.isArray(parsed) && parsed.every((one) => typeof one === "string")) return parsed
+  throw unknown
+}
+
+const noTags: Readonly<Record<string, string>> = Object.freeze({})
+
+const textsByName = (value: unknown): Readonly<Record<string, string>> => {
+  if (value === "{}") return noTags
+  const parsed: unknown = JSON.parse(text(value))
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw unknown
+  if (Object.values(parsed).every((one) => typeof one === "string")) return parsed as Readonly<Record<string, string>>
+  throw unknown
+}
+
+type Values = ReadonlyArray<unknown>
+
+const readShown = (values: Values): Shown => {
+  const id = text(values[0])
+  if (id === "") throw unknown
+  return {
+    id: id as KeyId,
+    name: textOrNull(values[1]),
+    owner: textOrNull(values[2]),
+    scopes: texts(values[3]),
+    tags: textsByName(values[4]),
+    pepperVersion: whole(values[5]),
+    hint: text(values[6]),
+    createdAt: whole(values[7]),
+    expiresAt: wholeOrNull(values[8]),
+    revokedAt: wholeOrNull(values[9]),
+    lastUsedAt: wholeOrNull(values[10])
+  }
+}
+
+const readRow = (values: Values): Row => ({
+  ...readShown(values),
+  nonce: text(values[11]),
+  secretHash: text(values[12]),
+  accepted: wholeOrNull(values[13]),
+  refused: wholeOrNull(values[14])
+})
+
+/** Reads rows by hand, since a list is read for every page; one that this package did not write fails `InvalidResponse`. */
+const decoding =
+  <A>(read: (values: Values) => A) =>
+  (rows: ReadonlyArray<Values>): Effect.Effect<ReadonlyArray<A>, DriverError> => {
+    try {
+      return Effect.succeed(rows.map(read))
+    } catch {
+      return Effect.fail(unreadable)
+    }
+  }
+
+/** Reads the values of `columns`. */
+export const decode = decoding(readRow)
+
+/** Reads the values of `shownColumns`. */
+export const decodeShown = decoding(readShown)
+
+const toTime = (millis: number | null): DateTime.Utc | undefined =>
+  millis === null ? undefined : DateTime.makeUnsafe(millis)
+
+const lastUsedAt = (row: Shown, pending: Tally | undefined): DateTime.Utc | undefined => {
+  const time = latest(row.lastUsedAt ?? undefined, pending?.lastUsedAt)
   return time === undefined ? undefined : DateTime.makeUnsafe(time)
 }
 
 /** Describes a stored key as it is at `now`. */
-export const toApiKey = (row: Row, pending: Tally | undefined, now: DateTime.Utc): ApiKey => {
-  const expiresAt = toTime(row.expires_at)
-  const revokedAt = toTime(row.revoked_at)
+export const toApiKey = (row: Shown, pending: Tally | undefined, now: DateTime.Utc): ApiKey => {
+  const expiresAt = toTime(row.expiresAt)
+  const revokedAt = toTime(row.revokedAt)
   const used = lastUsedAt(row, pending)
   const key: ApiKey = {
     id: row.id,
@@ -63,21 +142,21 @@ export const toApiKey = (row: Row, pending: Tally | undefined, now: DateTime.Utc
     ...(row.owner === null ? {} : { owner: row.owner }),
     scopes: row.scopes,
     status: revokedAt === undefined ? "active" : "revoked",
-    createdAt: DateTime.makeUnsafe(Number(row.created_at)),
+    createdAt: DateTime.makeUnsafe(row.createdAt),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(used === undefined ? {} : { lastUsedAt: used }),
     ...(revokedAt === undefined ? {} : { revokedAt }),
     hint: row.hint,
     tags: row.tags,
-    provider: { sql: { pepperVersion: Number(row.pepper_version) } }
+    provider: { sql: { pepperVersion: row.pepperVersion } }
   }
   return settleStatus(key, now)
 }
 
 /** Reports a stored key's counters together with what is not stored yet. */
 export const toUsage = (row: Row, pending: Tally | undefined): KeyUsage => {
-  const accepted = Number(row.accepted ?? 0) + (pending?.accepted ?? 0)
-  const refused = Number(row.refused ?? 0) + (pending?.refused ?? 0)
+  const accepted = (row.accepted ?? 0) + (pending?.accepted ?? 0)
+  const refused = (row.refused ?? 0) + (pending?.refused ?? 0)
   const used = lastUsedAt(row, pending)
   return {
     id: row.id,

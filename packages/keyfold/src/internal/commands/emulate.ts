@@ -9,6 +9,7 @@ import { emulated, emulatedNames, entryOf, type EmulatedName, type RunningEmulat
 import { usage } from "../failure.ts"
 import { fit, print, printJson } from "../print.ts"
 import { root, type Settings } from "../root.ts"
+import { untilEnded } from "../serving.ts"
 import { paint } from "../style.ts"
 
 const flags = {
@@ -88,7 +89,7 @@ export const emulate = Command.make(
     yield* settings.json
       ? printJson({ backend, baseUrl, credential, variable: emulated[backend].variable, configuration })
       : print(render(name, backend, running, shell))
-    return yield* Effect.never
+    return yield* untilEnded
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(

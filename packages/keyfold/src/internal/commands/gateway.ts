@@ -9,9 +9,10 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { OutputClosed, Shell } from "../../Shell.ts"
+import { type OutputClosed, Shell } from "../../Shell.ts"
 import { type CommandError, usage } from "../failure.ts"
 import { loadGateway, settingsOf } from "../gateway.ts"
+import { placeOf } from "../handOver.ts"
 import { note, print, printJson } from "../print.ts"
 import { root, type Settings } from "../root.ts"
 import { readConfiguration, wholeFile } from "../stores.ts"
@@ -24,10 +25,12 @@ type Making = (
 /** Makes a key in the gateway's own store, and shows its secret once: alone on standard output. */
 const make = Effect.fnUntraced(function* (
   settings: Settings,
-  making: Making
+  making: Making,
+  before: Effect.Effect<void, ConfigurationError, Shell> = Effect.void
 ): Effect.fn.Return<void, CommandError | ConfigurationError | KeyStoreError | OutputClosed, Shell> {
   yield* wholeFile(settings, "gateway")
   const gateway = yield* loadGateway
+  yield* before
   const { folder, gateway: definition } = yield* readConfiguration(settings)
   const database = gateway.databaseOf(yield* settingsOf(definition))
   const { key, secret } = yield* Effect.provideService(making(gateway, database), BaseFolder, folder)
@@ -42,17 +45,32 @@ const made = usage(
   'Where it is lost: keyfold gateway caller --name administrator --grant "*:*"'
 )
 
+/** Adds to the configuration what it lacks for a gateway, and tells what was written. */
+const complete = Effect.fnUntraced(function* (settings: Settings): Effect.fn.Return<void, ConfigurationError, Shell> {
+  const { addGateway } = yield* Effect.promise(() => import("@keyfold/config/Initialization"))
+  const written = yield* addGateway(yield* placeOf(settings))
+  if (written === undefined || settings.json) return
+  const { configuration, pepper, tenant } = written
+  const served = tenant === undefined ? "" : ` and the tenant ${tenant}`
+  yield* note(`Added the member gateway${served} to ${configuration}.`)
+  yield* note(`Wrote ${pepper}: the pepper its callers' keys are hashed with, readable by you only. Keep a copy.`)
+})
+
 const init = Command.make(
   "init",
   {},
   Effect.fnUntraced(function* () {
-    yield* make(yield* root, (gateway, database) => gateway.init(database)).pipe(
+    const settings = yield* root
+    yield* make(settings, (gateway, database) => gateway.init(database), complete(settings)).pipe(
       Effect.catchReason("KeyStoreError", "Conflict", () => Effect.fail(made))
     )
+    const { command } = yield* Shell
+    if (!settings.json) yield* note(`Next: ${command} serve, and sign in with it in a browser.`)
   })
 ).pipe(
   Command.withDescription(
-    "Create the gateway's first key, which may do everything at every tenant. It is made once; a second call names it."
+    "Create the gateway's first key, which may do everything at every tenant. It is made once; a second call names it. " +
+      "A configuration without the member gateway gets one, with a pepper of its own, and a tenant where it has none."
   ),
   Command.withShortDescription("Create the first key, which may do everything")
 )

@@ -16,6 +16,7 @@ import { root, type Settings } from "../root.ts"
 import { openJournal } from "../stores.ts"
 import type { Cell, Column } from "../table.ts"
 import { readDuration } from "../values.ts"
+import { journalAudit } from "./journalAudit.ts"
 import { journalVerify } from "./journalVerify.ts"
 
 const text = (name: string, metavar: string, description: string) =>
@@ -184,7 +185,8 @@ export const journal = Command.make(
   Command.withShortDescription("List what became of every create, and check the journal"),
   Command.withExamples([
     { command: "keyfold journal --state intended --state minted", description: "What is not settled yet" },
-    { command: "keyfold journal verify", description: "Has the journal been tampered with?" }
+    { command: "keyfold journal verify", description: "Has the journal been tampered with?" },
+    { command: "keyfold journal audit --since 7d", description: "Who changed what through keyfold serve" }
   ]),
-  Command.withSubcommands([journalVerify])
+  Command.withSubcommands([journalVerify, journalAudit])
 )

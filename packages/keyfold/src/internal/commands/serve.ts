@@ -2,6 +2,7 @@
 import { BaseFolder } from "@keyfold/core/Adapter"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { LiveConfiguration } from "@keyfold/config/LiveConfiguration"
+import type { Gateway } from "@keyfold/gateway/Gateway"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -12,6 +13,7 @@ import type { CommandError } from "../failure.ts"
 import { loadGateway, settingsOf } from "../gateway.ts"
 import { fit, print, printJson } from "../print.ts"
 import { root, type Settings } from "../root.ts"
+import { untilEnded } from "../serving.ts"
 import { optionsFor, wholeFile } from "../stores.ts"
 import { paint } from "../style.ts"
 
@@ -25,12 +27,18 @@ const flags = {
     Flag.withMetavar("NUMBER"),
     Flag.withDescription("The port, 0 for any free one; that of the configuration when omitted, else 8080"),
     Flag.optional
+  ),
+  metricsPort: Flag.Int("metrics-port").pipe(
+    Flag.withMetavar("NUMBER"),
+    Flag.withDescription("Serve metrics for Prometheus at /metrics of this port, 0 for any free one"),
+    Flag.optional
   )
 }
 
 interface Given {
   readonly host: Option.Option<string>
   readonly port: Option.Option<number>
+  readonly metricsPort: Option.Option<number>
 }
 
 /** The configuration, which each SIGHUP has read again, over pooled connections. */
@@ -45,26 +53,37 @@ const openLive = Effect.fnUntraced(function* (
   return configuration
 })
 
+/** Where the gateway serves what. */
+interface Served extends Omit<Gateway["Service"], "audit"> {
+  readonly console?: string
+}
+
 const start = Effect.fnUntraced(function* (
   settings: Settings,
-  { host, port }: Given
-): Effect.fn.Return<string, CommandError | ConfigurationError, Shell | Scope.Scope> {
+  { host, metricsPort, port }: Given
+): Effect.fn.Return<Served, CommandError | ConfigurationError, Shell | Scope.Scope> {
   const gateway = yield* loadGateway
   const live = yield* openLive(settings)
   const { folder, gateway: definition } = yield* live.current
   const written = yield* settingsOf(definition)
   const options = {
     ...gateway.fromSettings(written, gateway.fromConfiguration(live)),
+    rotations: yield* gateway.rotationsOf(live),
     ...(Option.isSome(host) ? { host: host.value } : {}),
-    ...(Option.isSome(port) ? { port: port.value } : {})
+    ...(Option.isSome(port) ? { port: port.value } : {}),
+    ...(Option.isSome(metricsPort) ? { metrics: { ...written.metrics, port: metricsPort.value } } : {})
   }
-  const { url } = yield* Effect.provideService(gateway.serve(options), BaseFolder, folder)
-  return url
+  const { audit: _audit, ...served } = yield* Effect.provideService(gateway.serve(options), BaseFolder, folder)
+  return { ...served, ...(written.console === false ? {} : { console: `${served.url}/` }) }
 })
 
-const render = (url: string, { command, stdout: output }: Shell["Service"]): string =>
+const render = ({ console, metrics, url }: Served, { command, stdout: output }: Shell["Service"]): string =>
   [
     `The gateway serves on ${paint(output, "bold", url)} until you press Ctrl-C.`,
+    ...(metrics === undefined ? [] : [`Metrics for Prometheus are at ${metrics}.`]),
+    ...(console === undefined
+      ? []
+      : [`The console is at ${console}, for a browser. Sign in with a key of the gateway.`]),
     fit(`Its API is described at ${url}/docs. A caller needs a key: ${command} gateway init makes the first.`, output),
     ""
   ].join("\n")
@@ -76,14 +95,14 @@ export const serve = Command.make(
   Effect.fnUntraced(function* (given) {
     const settings = yield* root
     yield* wholeFile(settings, "serve")
-    const url = yield* start(settings, given)
-    yield* settings.json ? printJson({ url }) : print(render(url, yield* Shell))
-    return yield* Effect.never
+    const served = yield* start(settings, given)
+    yield* settings.json ? printJson(served) : print(render(served, yield* Shell))
+    return yield* untilEnded
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
     "Serve the tenants of the configuration over HTTP: one REST API over every backend, until Ctrl-C or SIGTERM, which " +
-      "let calls in flight finish. SIGHUP has the configuration read again; the member gateway itself counts from the next " +
+      "let calls in flight finish; a second one does not wait for them. SIGTERM is exit code 0. SIGHUP has the configuration read again; the member gateway itself counts from the next " +
       "start. Needs the package @keyfold/gateway. Requests are logged with --log-level info."
   ),
   Command.withShortDescription("Serve the tenants of the configuration over HTTP"),

@@ -12,6 +12,7 @@ import { count } from "../inventory/told.ts"
 import { outcome as setOutcome } from "../outcome.ts"
 import { note, print, printJson, warn } from "../print.ts"
 import type { Settings } from "../root.ts"
+import { Serving } from "../serving.ts"
 import { table } from "../table.ts"
 import { type Given, optionalDuration } from "./flags.ts"
 import * as following from "./follow.ts"
@@ -148,6 +149,7 @@ const once = Effect.fnUntraced(function* (opened: Opened, given: Given, settings
 const forever = Effect.fnUntraced(function* (opened: Opened, given: Given, settings: Settings) {
   const shell = yield* Shell
   const plan = yield* planned(opened, settings)
+  yield* yield* Serving
   const every = yield* optionalDuration("--every", given.every)
   return yield* RotationRunner.run(Effect.succeed(plan), {
     ...(every === undefined ? {} : { every }),

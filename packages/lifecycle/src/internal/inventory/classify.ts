@@ -166,17 +166,29 @@ const zero = (): Record<Class, number> => ({
   unassigned: 0
 })
 
+type Declared = Pick<Source, "backend" | "capabilities">
+
+/** What a key is judged by without looking at others. */
+const rulesOf = ({ backend, capabilities }: Declared): ReadonlyArray<Rule> => [
+  expiring,
+  overAge,
+  unused(backend, capabilities),
+  noOwner(capabilities),
+  overScoped(backend, capabilities)
+]
+
+/** Makes the judge of single keys. */
+export const alone = (source: Declared, options: Options, now: number) => {
+  const limits = limitsOf(options, now)
+  const rules = rulesOf(source)
+  return (key: ApiKey): ReadonlyArray<Finding> =>
+    key.status === "active" ? rules.flatMap((rule) => rule(key, limits) ?? nothing) : nothing
+}
+
 /** Makes the judge of one source. */
 export const make = (source: Source, options: Options, now: number): Judge => {
-  const { backend, capabilities } = source
   const limits = limitsOf(options, now)
-  const rules = [
-    expiring,
-    overAge,
-    unused(backend, capabilities),
-    noOwner(capabilities),
-    overScoped(backend, capabilities)
-  ]
+  const rules = rulesOf(source)
   const names = namesOf.make(options.nameLimit ?? defaultNameLimit)
   const counts = zero()
   const unjudged: Unjudged = { active: 0, ageless: 0, uncompared: 0 }

@@ -57,7 +57,7 @@ export const readSource = (source: Source, options: Options, now: DateTime.Utc):
     const origin: Origin = { store, ...(credential === undefined ? {} : { credential }), backend }
     const { judge, counts, gaps } = classify.make(source, options, now.epochMilliseconds)
     const { listed, missing } = stateOf(source, options)
-    const { tenant } = options
+    const { only, tenant } = options
     let keys = 0
     const done = (completeness: Completeness): StoreDone => ({
       _tag: "StoreDone",
@@ -69,7 +69,8 @@ export const readSource = (source: Source, options: Options, now: DateTime.Utc):
       completeness
     })
     const filter = { status: listed, ...(tenant === undefined ? {} : { tenant }) }
-    const events = (listed.length === 0 ? Stream.empty : source.keys(filter)).pipe(
+    const all = listed.length === 0 ? Stream.empty : source.keys(filter)
+    const events = (only === undefined ? all : Stream.filter(all, (owned) => only(owned.tenant))).pipe(
       Stream.mapArray((batch) => {
         keys += batch.length
         return Arr.map(batch, (owned): Event => keyEvent(origin, owned, judge(owned)))

@@ -43,24 +43,30 @@ export const subjectOf = ({ key, store, tenant }: Meant, rotationId: RotationId 
 })
 
 /** A tenant's own schedules go before those of its store. */
-const schedulesFor = ({ schedules }: Plan, store: string, tenant: string | undefined): ReadonlyArray<Schedule> => {
+const schedulesFor = (
+  schedules: Plan["schedules"],
+  store: string,
+  tenant: string | undefined
+): ReadonlyArray<Schedule> => {
   const ofStore = schedules.filter((schedule) => schedule.store === store)
   const own = tenant === undefined ? [] : ofStore.filter((schedule) => schedule.tenant === tenant)
   return own.length > 0 ? own : ofStore.filter((schedule) => schedule.tenant === undefined)
 }
 
-const scheduleOf = (
-  plan: Plan,
-  { backend, capabilities, store }: Source,
-  { key, tenant }: OwnedKey,
+/** The schedule that means a key. */
+export const scheduleOf = (
+  schedules: Plan["schedules"],
+  { backend, capabilities, store }: Pick<Source, "backend" | "capabilities" | "store">,
+  { key, tenant }: Pick<OwnedKey, "key" | "tenant">,
   now: DateTime.Utc
-) =>
-  schedulesFor(plan, store, tenant).find(({ where }) => {
+): Schedule | undefined =>
+  schedulesFor(schedules, store, tenant).find(({ where }) => {
     const subject = { key, store, backend, ...(tenant === undefined ? {} : { tenant }), capabilities }
     return where === undefined || matches(where, subject, now)
   })
 
-const sinkOf = ({ sink }: Schedule, key: ApiKey, tenant: string | undefined): string | undefined =>
+/** The sink that a schedule names for a key. */
+export const sinkOf = ({ sink }: Schedule, key: ApiKey, tenant: string | undefined): string | undefined =>
   typeof sink === "string" ? sink : sink(key, tenant)
 
 /** Keys that a rotation would take from the tenant they belong to, or that nobody can reach, are nobody's to rotate. */
@@ -89,7 +95,7 @@ const take = Effect.fnUntraced(function* (
   draft: Draft,
   now: DateTime.Utc
 ) {
-  const schedule = isRotatable(owned) ? scheduleOf(plan, source, owned, now) : undefined
+  const schedule = isRotatable(owned) ? scheduleOf(plan.schedules, source, owned, now) : undefined
   if (schedule === undefined) return
   const { key, tenant } = owned
   const meant: Meant = { store: source.store, tenant, key }
