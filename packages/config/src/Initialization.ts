@@ -12,7 +12,7 @@ import { existsSync } from "node:fs"
 import { appendFile, mkdir, unlink, writeFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { dirname, join, relative, resolve } from "node:path"
-import { added, type Added } from "./internal/gatewayText.ts"
+import { added, database as gatewayDatabase, type Added } from "./internal/gatewayText.ts"
 import { fileNames, read } from "./internal/locate.ts"
 import { installedAt } from "./internal/packages.ts"
 import { starterFile } from "./internal/starter.ts"
@@ -195,6 +195,10 @@ export const addGateway = Effect.fnUntraced(function* ({
   const pepper = ownFile("gateway-pepper", env)
   const missing = yield* missingIn(text, pepper)
   if (missing === undefined) return undefined
+  if (existsSync(join(dirname(path), gatewayDatabase))) {
+    const problem = `${gatewayDatabase} exists already, and only its own pepper opens it.`
+    return yield* refuse(problem, "Write the member gateway by hand.")
+  }
   yield* writing(dirname(pepper), () => mkdir(dirname(pepper), { recursive: true, mode: 0o700 }))
   yield* SecretFile.write(pepper, randomSecret("pepper")).pipe(
     Effect.andThen(writing(path, () => appendFile(path, missing.text)).pipe(orRemove(pepper))),

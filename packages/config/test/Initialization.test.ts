@@ -198,3 +198,79 @@ describe("initialize", () => {
     })
   )
 })
+
+describe("addGateway", () => {
+  it.effect("adds a gateway with a pepper of its own, a tenant and rotations to a first configuration, and once", () =>
+    Effect.gen(function* () {
+      const [folder, home] = [yield* temporaryFolder, yield* temporaryFolder]
+      const env = { HOME: home }
+      const { configuration } = yield* Initialization.initialize({ folder, env })
+      const before = yield* content(configuration)
+      const written = yield* Initialization.addGateway({ folder, env })
+      assert.deepInclude(written, { configuration, tenant: "main" })
+      const pepper = written?.pepper ?? ""
+      assert.match(pepper, /\/\.config\/keyfold\/gateway-pepper-[0-9a-f]{12}$/)
+      assert.strictEqual(yield* modeOf(pepper), 0o600)
+      const text = yield* content(configuration)
+      assert.isTrue(text.startsWith(before))
+      assert.notInclude(text, yield* content(pepper))
+      const loaded = yield* Configuration.load({ folder, env, builtIn: { sql: Sql.adapter } })
+      assert.deepStrictEqual([...loaded.tenants.keys()], ["main"])
+      assert.isDefined(loaded.rotations)
+      const settings = yield* loaded.gateway?.settings ?? Effect.die("there is no gateway")
+      assert.strictEqual(Redacted.value(yield* Effect.orDie(resolve(settings.pepper))), yield* content(pepper))
+      assert.isUndefined(yield* Initialization.addGateway({ folder, env }))
+      assert.strictEqual(yield* content(configuration), text)
+    })
+  )
+
+  it.effect(
+    "leaves tenants and rotations that are there, and adds none where no store is meant or no journal kept",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* temporaryFolder
+        const two = "stores: { a: { adapter: sql }, b: { adapter: sql } }\n"
+        const texts = [
+          ["stores: { a: { adapter: sql } }\ntenants: { acme: a }\njournal: {}\nrotations: {} # mine", undefined, 0],
+          [two, undefined, 0],
+          [`default: b\n${two}`, 'tenants:\n  main: "b"\n', 0],
+          [`journal: {}\n${two}`, undefined, 1]
+        ] as const
+        for (const [text, tenants, rotations] of texts) {
+          const folder = yield* folderWith({ "keyfold.yaml": text })
+          const written = yield* Initialization.addGateway({ folder, env: { HOME: home } })
+          const added = (yield* content(join(folder, "keyfold.yaml"))).slice(text.length)
+          assert.match(added, /^\n+# How keyfold serve/)
+          assert.strictEqual(written?.tenant, tenants === undefined ? undefined : "main")
+          assert.include(added, tenants ?? "gateway:")
+          assert.strictEqual(added.includes("tenants:"), tenants !== undefined)
+          assert.strictEqual(added.split("\nrotations:").length - 1, rotations)
+        }
+      })
+  )
+
+  it.effect("refuses a file at whose end nothing can be added, and writes nothing then", () =>
+    Effect.gen(function* () {
+      const home = yield* temporaryFolder
+      const texts = [
+        '{ "stores": {} }',
+        "stores: {}\n...\n",
+        "- stores",
+        "stores: {",
+        "  stores: {}\n",
+
+        ""
+      ]
+      for (const text of texts) {
+        const folder = yield* folderWith({ "keyfold.yaml": text })
+        const error = yield* Effect.flip(Initialization.addGateway({ folder, env: { HOME: home } }))
+        assert.include(error.message, "Write the member by hand: gateway: {", text)
+        assert.strictEqual(yield* content(join(folder, "keyfold.yaml")), text)
+      }
+      const taken = yield* folderWith({ "keyfold.yaml": "stores: {}", "keyfold-gateway.db": "mine" })
+      const error = yield* Effect.flip(Initialization.addGateway({ folder: taken, env: { HOME: home } }))
+      assert.include(error.message, "keyfold-gateway.db exists already")
+      assert.deepStrictEqual(yield* listed(home), [])
+    })
+  )
+})

@@ -299,14 +299,20 @@ export const fromSettings = (settings: GatewaySettings, backends: Backends): Opt
 
 /**
  * A gateway that is listening: at `url`, which has no trailing slash, with its `audit`, and with the URL of its `metrics`
- * where these are served.
+ * where these are served. `renew` reads the certificate and its key again, for the connections that come then; where they
+ * cannot be used the old ones stay, and the log says so.
  *
  * @category services
  * @since 0.1.0
  */
 export class Gateway extends Context.Service<
   Gateway,
-  { readonly url: string; readonly audit: Audit; readonly metrics?: string }
+  {
+    readonly url: string
+    readonly audit: Audit
+    readonly metrics?: string
+    readonly renew: Effect.Effect<void>
+  }
 >()("@keyfold/gateway/Gateway") {}
 
 /**
@@ -321,8 +327,8 @@ export const serve = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Gateway["Service"], ConfigurationError, Scope.Scope> {
   const assembled: Assembled = yield* assemble(options)
   const metrics = yield* metricsServer.serve(options)
-  const url = yield* listen(assembled, options)
-  return Gateway.of({ url, audit: assembled.audit, ...(metrics === undefined ? {} : { metrics }) })
+  const { renew, url } = yield* listen(assembled, options)
+  return Gateway.of({ url, audit: assembled.audit, renew, ...(metrics === undefined ? {} : { metrics }) })
 })
 
 /**

@@ -1,9 +1,9 @@
 /** A real Chromium for tests, in a new profile, which watches what a page does that it should not. */
+import { afterAll, beforeAll } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { chromium, type BrowserContextOptions, type Page } from "playwright-core"
+import type * as Scope from "effect/Scope"
+import { existsSync } from "node:fs"
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core"
 
 const program = [
   process.env["CHROMIUM"],
@@ -41,26 +41,28 @@ export interface Watched {
 }
 
 /** An open page, and what was seen of it. */
-export interface Browser extends Watched {
+export interface Window extends Watched {
   readonly page: Page
 }
 
-/** Opens a browser with nothing in it until the scope closes. */
-export const open = (options: BrowserContextOptions = {}) =>
-  Effect.gen(function* () {
-    const profile = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "keyfold-chromium-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
-    )
+/**
+ * Has one Chromium with a new profile for all tests of the block it is called in. What it returns opens a window that shares
+ * nothing with others, until the scope closes.
+ */
+export const useChromium = () => {
+  let browser: Browser | undefined
+  beforeAll(async () => {
+    browser = await chromium.launch({ headless: true, executablePath: program ?? "", args: flags })
+  }, 60_000)
+  afterAll(() => browser?.close())
+  return Effect.fnUntraced(function* (
+    options: BrowserContextOptions = {}
+  ): Effect.fn.Return<Window, never, Scope.Scope> {
     const context = yield* Effect.acquireRelease(
-      Effect.promise(() =>
-        chromium.launchPersistentContext(profile, {
-          ...options,
-          headless: true,
-          executablePath: program ?? "",
-          args: flags
-        })
-      ),
+      Effect.promise(async () => {
+        if (browser === undefined) throw new Error("the browser has not begun")
+        return await browser.newContext(options)
+      }),
       (opened) => Effect.promise(() => opened.close())
     )
     const addresses: Array<string> = []
@@ -70,8 +72,9 @@ export const open = (options: BrowserContextOptions = {}) =>
       if (["error", "warning"].includes(message.type())) complaints.push(message.text())
     })
     context.on("weberror", (error) => void complaints.push(error.error().message))
-    const page = context.pages()[0] ?? (yield* Effect.promise(() => context.newPage()))
+    const page = yield* Effect.promise(() => context.newPage())
     page.on("framenavigated", (frame) => void addresses.push(frame.url()))
-    page.setDefaultTimeout(20_000)
-    return { page, addresses, complaints } satisfies Browser
+    page.setDefaultTimeout(30_000)
+    return { page, addresses, complaints }
   })
+}

@@ -1,55 +1,139 @@
-/** Holds values against the schemas of an OpenAPI document: the part of JSON Schema that the document uses. */
+/** Holds responses against the gateway's own OpenAPI document. */
+import * as JsonSchema from "effect/JsonSchema"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import type { Answer } from "./World.ts"
 
-type Json = Readonly<Record<string, unknown>>
+/** A JSON Schema, as far as it is looked into here. */
+export type Json = Readonly<Record<string, unknown>>
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
-
-const at = (value: unknown, path: ReadonlyArray<string>): unknown =>
-  path.reduce<unknown>((inside, name) => (isObject(inside) ? inside[name] : undefined), value)
-
-const types: Readonly<Record<string, (value: unknown) => boolean>> = {
-  string: (value) => typeof value === "string",
-  number: (value) => typeof value === "number",
-  integer: (value) => Number.isInteger(value),
-  boolean: (value) => typeof value === "boolean",
-  array: Array.isArray,
-  object: isObject,
-  null: (value) => value === null
+/** What an operation of the document takes. */
+export interface Parameter {
+  readonly name: string
+  readonly in: "path" | "query" | "header"
+  readonly schema: Json
+  readonly required: boolean
 }
 
-const object = (document: unknown, schema: Json, value: Json, path: string): ReadonlyArray<string> => {
-  const properties = isObject(schema["properties"]) ? schema["properties"] : {}
-  const required = Array.isArray(schema["required"]) ? schema["required"].map(String) : []
-  const rest = schema["additionalProperties"]
-  return [
-    ...required.filter((name) => !Object.hasOwn(value, name)).map((name) => `${path}/${name} is missing`),
-    ...Object.entries(value).flatMap(([name, inner]) => {
-      const known = properties[name]
-      if (known !== undefined) return violations(document, known, inner, `${path}/${name}`)
-      return rest === false ? [`${path}/${name} is not documented`] : violations(document, rest ?? {}, inner, path)
-    })
-  ]
+/** One operation of the document. */
+export interface Operation {
+  readonly method: string
+  readonly path: string
+  readonly parameters: ReadonlyArray<Parameter>
+  readonly body: Json | undefined
 }
 
-/** Lists how a value violates a schema of the document. */
-export const violations = (document: unknown, schema: unknown, value: unknown, path = ""): ReadonlyArray<string> => {
-  if (!isObject(schema)) return []
-  const reference = schema["$ref"]
-  if (typeof reference === "string") {
-    return violations(document, at(document, reference.slice(2).split("/")), value, path)
+interface Content {
+  readonly content?: Readonly<Record<string, { readonly schema?: Json }>>
+}
+
+interface Described {
+  readonly summary?: string
+  readonly parameters?: ReadonlyArray<Parameter>
+  readonly requestBody?: Content
+  readonly responses: Readonly<Record<string, Content>>
+}
+
+/** The document, as far as it is looked into here. */
+export interface Document {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, Json>> }
+}
+
+/** Lists every operation. */
+export const operationsOf = ({ paths }: Document): ReadonlyArray<Operation> =>
+  Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, { parameters = [], requestBody }]) => ({
+      method: method.toUpperCase(),
+      path,
+      parameters,
+      body: requestBody?.content?.["application/json"]?.schema
+    }))
+  )
+
+/** The type of a body, without its parameters. */
+export const typeOf = ({ headers }: Answer): string => (headers.get("content-type") ?? "").split(";")[0] ?? ""
+
+const problem = {
+  type: "object",
+  required: ["type", "title", "status", "detail", "requestId"],
+  properties: {
+    type: { type: "string", pattern: "^urn:keyfold:problem:[a-z-]+$" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+    requestId: { type: "string" }
+  },
+  additionalProperties: true
+}
+
+const parsed = (text: string): { readonly value?: unknown } => {
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return {}
   }
-  const members = schema["anyOf"] ?? schema["oneOf"]
-  if (Array.isArray(members)) {
-    return members.some((member) => violations(document, member, value, path).length === 0)
-      ? []
-      : [`${path} fits no member`]
+}
+
+const strict = { errors: "all", onExcessProperty: "error" } as const
+
+/** Makes of a JSON Schema what lists how a value violates it. */
+const judging = (document: JsonSchema.Document<"draft-2020-12">): Judge => {
+  const decode = Schema.decodeUnknownResult(
+    SchemaRepresentation.fromJsonSchemaDocument(document, { patterns: "apply" }) as Schema.Codec<unknown>,
+    strict
+  )
+  return (value) => {
+    const judged = decode(value)
+    return Result.isSuccess(judged) ? [] : judged.failure.message.split("\n")
   }
-  const type = schema["type"]
-  if (typeof type === "string" && !(types[type]?.(value) ?? false)) return [`${path} is no ${type}`]
-  const accepted = schema["enum"]
-  if (Array.isArray(accepted) && !accepted.includes(value)) return [`${path} is none of the enum`]
-  if (Array.isArray(value)) {
-    return value.flatMap((item, index) => violations(document, schema["items"], item, `${path}/${index}`))
+}
+
+type Judge = (value: unknown) => ReadonlyArray<string>
+
+const make = ({ components, paths }: Document) => {
+  const definitions = Object.fromEntries(
+    Object.entries(components.schemas).map(([name, schema]) => [name, JsonSchema.fromSchemaOpenApi3_1(schema).schema])
+  )
+  const judges = new Map<string, Judge>()
+  const judgeOf = (written: Json): Judge => {
+    const name = JSON.stringify(written)
+    const { dialect, schema } = JsonSchema.fromSchemaOpenApi3_1(written)
+    const found = judges.get(name) ?? judging({ dialect, schema, definitions })
+    judges.set(name, found)
+    return found
   }
-  return isObject(value) ? object(document, schema, value, path) : []
+  const judge = (schema: Json, text: string): ReadonlyArray<string> => {
+    const { value } = parsed(text)
+    return value === undefined ? ["the body is no JSON"] : judgeOf(schema)(value)
+  }
+  return {
+    /** Of the answer to a documented operation. */
+    of: ({ method, path }: Pick<Operation, "method" | "path">, answer: Answer): ReadonlyArray<string> => {
+      const { status, text } = answer
+      const type = typeOf(answer)
+      const schema = paths[path]?.[method.toLowerCase()]?.responses[status]?.content?.[type]?.schema
+      if (schema === undefined) return [`${status} ${type} is not documented`]
+      const lines = type === "application/x-ndjson" ? text.split("\n").filter((line) => line !== "") : [text]
+      return lines.flatMap((line) => judge(schema, line))
+    },
+    /** Of the answer to what no operation is. */
+    ofProblem: (answer: Answer): ReadonlyArray<string> =>
+      typeOf(answer) === "application/problem+json" ? judge(problem, answer.text) : ["it is no problem"]
+  }
+}
+
+/** What lists violations. */
+export type Conforming = ReturnType<typeof make>
+
+const made = new Map<string, Conforming>()
+
+/** Makes what lists how an answer violates the document. */
+export const conforming = (document: Document): Conforming => {
+  const name = JSON.stringify(document)
+  const found = made.get(name) ?? make(document)
+  made.set(name, found)
+  return found
 }

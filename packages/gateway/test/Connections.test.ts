@@ -185,30 +185,33 @@ const asked = (url: string, ca: string) =>
   })
 
 describe("with a certificate by file", () => {
-  it.live("HTTPS is served and nothing else, and two files that do not fit are refused", () =>
+  it.live("HTTPS is served and nothing else, and one that comes later is used once it fits its key", () =>
     Effect.gen(function* () {
       const [own, other] = [selfSigned(), selfSigned()]
       const { at, backends } = yield* served()
       const folder = dirname(at.url.replace("sqlite:", ""))
       writeFileSync(join(folder, "own.crt"), own.certificate)
       writeFileSync(join(folder, "own.key"), own.key)
-      writeFileSync(join(folder, "other.key"), other.key)
       const serve = (key: string) =>
         Effect.provideService(
           Gateway.serve({ backends, database: at, port: 0, tls: { certificate: "own.crt", key } }),
           BaseFolder,
           folder
         )
-      const { url } = yield* serve("own.key")
+      const { renew, url } = yield* serve("own.key")
       assert.match(url, /^https:\/\/127\.0\.0\.1:\d+$/)
       assert.deepStrictEqual(yield* asked(url, own.certificate), { status: 200, strict: "max-age=31536000" })
       assert.strictEqual((yield* asked(url, other.certificate)).status, undefined)
       assert.notInclude(yield* raw(url, "GET /health HTTP/1.1\r\nhost: a\r\n\r\n"), "200")
-      const unfit = yield* Effect.flip(serve("other.key"))
-      assert.strictEqual(
-        unfit.message,
-        "gateway.tls: the certificate and the key do not fit each other. Name a certificate and its key."
-      )
+      writeFileSync(join(folder, "own.crt"), other.certificate)
+      yield* renew
+      assert.strictEqual((yield* asked(url, own.certificate)).status, 200)
+      const unfit = yield* Effect.flip(serve("own.key"))
+      assert.match(unfit.message, /^gateway\.tls: the certificate and the key do not fit each other\./)
+      writeFileSync(join(folder, "own.key"), other.key)
+      yield* renew
+      assert.strictEqual((yield* asked(url, own.certificate)).status, undefined)
+      assert.strictEqual((yield* asked(url, other.certificate)).status, 200)
     }).pipe(Effect.scoped, quiet)
   )
 })

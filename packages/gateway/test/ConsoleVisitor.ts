@@ -12,8 +12,6 @@ export interface Page {
 
 type Fetch = (request: Request) => Promise<Response>
 
-const base = "http://gateway.test"
-
 const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" }
 
 /** Reads escaped text. */
@@ -46,7 +44,7 @@ export const linksOf = ({ text }: Page, word: string): ReadonlyArray<string> =>
   )
 
 /** Makes somebody with an empty cookie jar. */
-export const visitor = (fetch: Fetch) => {
+export const visitor = (fetch: Fetch, base = "http://gateway.test") => {
   const jar = new Map<string, string>()
   const setCookies: Array<string> = []
   const send = (method: string, path: string, body: string | undefined, headers: Readonly<Record<string, string>>) =>

@@ -3,32 +3,49 @@
  *
  * @since 0.1.0
  */
+import type { DriverError } from "@keyfold/core/Driver"
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { joined } from "./internal/joined.ts"
 import { reveal } from "./internal/reveal.ts"
 import { fromCause, tooLong } from "./NetworkFailure.ts"
 import type { Transport, TransportRequest, TransportResponse } from "./Transport.ts"
 
 /**
- * Holds a request as a client takes it: secrets revealed, and the signal that aborts it.
+ * Holds a request as a client takes it: its secrets are revealed.
  *
  * @category models
  * @since 0.1.0
  */
-export interface SentRequest {
+export interface RevealedRequest {
   readonly method: string
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
+}
+
+/**
+ * Holds a revealed request and the signal that aborts it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SentRequest extends RevealedRequest {
   readonly signal: AbortSignal
 }
 
-const revealed = (request: TransportRequest, signal: AbortSignal): SentRequest => ({
-  method: request.method,
-  url: request.url,
-  headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, reveal(value)])),
-  ...(request.body === undefined ? {} : { body: reveal(request.body) }),
-  signal
-})
+/**
+ * Reveals the secrets of a request, right before it is sent.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const revealed = ({ body, headers, method, url }: TransportRequest): RevealedRequest => {
+  const shown: Record<string, string> = {}
+  for (const name in headers) shown[name] = reveal(headers[name] ?? "")
+  return body === undefined ? { method, url, headers: shown } : { method, url, headers: shown, body: reveal(body) }
+}
 
 /** Made once: without a reason every exchange would make an error with its stack, for nobody to read. */
 const over = new Error("the exchange is over")
@@ -36,27 +53,34 @@ const over = new Error("the exchange is over")
 /**
  * Makes a transport from a client's function and a view of its answer.
  *
- * The signal aborts when the exchange's scope closes: on interruption, on a timeout, and once the body was read. What
- * `send` throws is reduced to what it proves about the request.
+ * The signal aborts when the exchange's scope closes: on interruption, on a timeout, and where a body was not read to its
+ * end, which the view tells with `ended`. What `send` throws is reduced to what it proves about the request.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = <Answer>(
   send: (request: SentRequest) => Promise<Answer>,
-  view: (answer: Answer) => TransportResponse
+  view: (answer: Answer, ended: () => void) => TransportResponse
 ): Transport => ({
   execute: (request) =>
-    Effect.gen(function* () {
-      const controller = yield* Effect.acquireRelease(
-        Effect.sync(() => new AbortController()),
-        (controller) => Effect.sync(() => controller.abort(over))
-      )
-      const answer = yield* Effect.tryPromise({
-        try: () => send(revealed(request, controller.signal)),
+    Effect.flatMap(Effect.scope, (scope) => {
+      const controller = new AbortController()
+      let isEnded = false
+      const ended = () => {
+        isEnded = true
+      }
+      const close = Effect.sync(() => {
+        if (!isEnded) controller.abort(over)
+      })
+      const sending = Effect.tryPromise({
+        try: () => send({ ...revealed(request), signal: controller.signal }),
         catch: fromCause
       })
-      return view(answer)
+      return Effect.andThen(
+        Scope.addFinalizer(scope, close),
+        Effect.map(sending, (answer) => view(answer, ended))
+      )
     })
 })
 
@@ -76,3 +100,23 @@ export const boundedText =
     Effect.flatMap(Effect.tryPromise({ try: () => read(limit), catch: fromCause }), (text) =>
       text === undefined ? Effect.fail(tooLong(limit)) : Effect.succeed(text)
     )
+
+/**
+ * Makes the `text` of an answer from its bytes, bounded in the same way.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const textFrom =
+  (bytes: TransportResponse["bytes"]): TransportResponse["text"] =>
+  (limit = defaultLimit) =>
+    Effect.suspend(() => {
+      const pieces: Array<Uint8Array> = []
+      let length = 0
+      const take = (piece: Uint8Array): Effect.Effect<void, DriverError> => {
+        length += piece.byteLength
+        pieces.push(piece)
+        return length > limit ? Effect.fail(tooLong(limit)) : Effect.void
+      }
+      return Effect.map(Stream.runForEach(bytes, take), () => new TextDecoder().decode(joined(pieces, length)))
+    })

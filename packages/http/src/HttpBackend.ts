@@ -6,6 +6,7 @@
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { DriverError, refuse } from "@keyfold/core/Driver"
 import { InvalidResponse, Unauthenticated, type Reason } from "@keyfold/core/KeyStoreError"
+import * as Channel from "effect/Channel"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,8 +16,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { notJson, undocumented } from "./internal/badBody.ts"
 import { inTime } from "./internal/inTime.ts"
+import * as itemPull from "./internal/itemPull.ts"
 import * as itemReader from "./internal/itemReader.ts"
-import * as itemStream from "./internal/itemStream.ts"
 import { reveal } from "./internal/reveal.ts"
 import { credentialOf, valuesOf } from "./internal/sent.ts"
 import * as timedPull from "./internal/timedPull.ts"
@@ -158,27 +159,23 @@ const parseBaseUrl = (text: string, insecure: boolean): URL | ConfigurationError
 const encodeParameters = (parameters: Parameters): string =>
   new URLSearchParams(parameters.map(([name, value]) => [name, reveal(value)])).toString()
 
-const buildUrl = (base: URL, call: Call): URL | DriverError => {
-  const encoded: Array<string> = []
-  for (const [index, segment] of call.segments.entries()) {
-    const isTrailingSlash = segment === "" && index === call.segments.length - 1
+const isIllFormed = ([, value]: Parameters[number]): boolean => !reveal(value).isWellFormed()
+
+const buildUrl = (prefix: string, { form, query, segments }: Call): URL | DriverError => {
+  let path = prefix
+  for (const [index, segment] of segments.entries()) {
+    const isTrailingSlash = segment === "" && index === segments.length - 1
     // "." and ".." would be resolved away, and an empty segment would reach another route.
     if ((segment === "" && !isTrailingSlash) || segment === "." || segment === ".." || !segment.isWellFormed()) {
       return refuse("id", "cannot be part of a path; expected an id as create or list returned it")
     }
-    encoded.push(encodeURIComponent(segment))
+    path += `/${encodeURIComponent(segment)}`
   }
   // A lone surrogate would reach the server as another character, and so name another key.
-  const strange = [...(call.query ?? []), ...(call.form ?? [])].find(([, value]) => !reveal(value).isWellFormed())
+  const strange = query?.find(isIllFormed) ?? form?.find(isIllFormed)
   if (strange !== undefined) return refuse(strange[0], "holds a lone surrogate; expected well-formed text")
-  const url = new URL(base)
-  url.pathname = `${base.pathname.replace(/\/+$/, "")}/${encoded.join("/")}`
-  url.search = encodeParameters(call.query ?? [])
-  return url
+  return new URL(query === undefined || query.length === 0 ? path : `${path}?${encodeParameters(query)}`)
 }
-
-const fail = (reason: Reason, requestId: string | undefined): DriverError =>
-  new DriverError({ reason, sent: "maybe", ...(requestId === undefined ? {} : { requestId }) })
 
 const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
   const decode = Schema.decodeUnknownResult(schema)
@@ -194,15 +191,24 @@ const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
   }
 }
 
+/** An answer whose body was not read yet, and what tells its request id. */
+interface Answer {
+  readonly response: TransportResponse
+  readonly credential: Credential
+  readonly name: string | undefined
+}
+
 /** Keeps a request id only where it looks like one: a server could echo anything in a header, the credential too. */
-const requestIdOf = (
-  response: TransportResponse,
-  name: string | undefined,
-  credential: Credential
-): string | undefined => {
+const requestIdOf = ({ name, response, credential }: Answer): string | undefined => {
   const value = name === undefined ? undefined : response.header(name)
   if (value === undefined || !/^[A-Za-z0-9._:-]{1,48}$/.test(value)) return undefined
   return reveals(value, credentialOf(credential)) ? undefined : value
+}
+
+/** A failure that came with an answer. Only here its request id is looked at: telling it from an echo takes time. */
+const fail = (reason: Reason, answer: Answer): DriverError => {
+  const requestId = requestIdOf(answer)
+  return new DriverError({ reason, sent: "maybe", ...(requestId === undefined ? {} : { requestId }) })
 }
 
 /** Refuses what `fetch` would refuse with a message that quotes the credential. */
@@ -216,12 +222,6 @@ const checkedHeaders = (authorize: BackendOptions["authorize"]): Effect.Effect<C
       : Effect.fail(new DriverError({ reason: new Unauthenticated({ problem }), sent: "no" }))
   })
 
-/** An answer of success whose body was not read yet. */
-interface Answer {
-  readonly response: TransportResponse
-  readonly requestId: string | undefined
-}
-
 const failureText = 64 * 1024
 
 interface Prepared {
@@ -231,6 +231,8 @@ interface Prepared {
 
 interface Link {
   readonly base: URL
+  /** The base as text, without a slash at its end. */
+  readonly prefix: string
   readonly transport: Transport
   readonly options: BackendOptions
 }
@@ -243,8 +245,8 @@ const contentOf = (call: Call): { readonly type: string; readonly body: Redacted
       : undefined
 
 /** Builds the request of one attempt; whatever fails here leaves the call itself unsent. */
-const prepare = ({ base, options }: Link, call: Call): Effect.Effect<Prepared, DriverError> => {
-  const url = buildUrl(base, call)
+const prepare = ({ options, prefix }: Link, call: Call): Effect.Effect<Prepared, DriverError> => {
+  const url = buildUrl(prefix, call)
   if (url instanceof DriverError) return Effect.fail(url)
   const content = contentOf(call)
   return Effect.mapBoth(checkedHeaders(call.authorize ?? options.authorize), {
@@ -267,52 +269,58 @@ const prepare = ({ base, options }: Link, call: Call): Effect.Effect<Prepared, D
   })
 }
 
-const exchange = Effect.fnUntraced(function* (
-  { base, options, transport }: Link,
+const refusal = Effect.fnUntraced(function* (
+  { base, options }: Link,
   call: Call,
-  { credential, request }: Prepared
-): Effect.fn.Return<Answer, DriverError, Scope.Scope> {
-  const response = yield* transport.execute(request)
-  const requestId = requestIdOf(response, options.requestIdHeader, credential)
-  if (response.status >= 200 && response.status < 300) return { response, requestId }
+  answer: Answer
+): Effect.fn.Return<never, DriverError> {
+  const { credential, response } = answer
   // A refusal counts even where its body cannot be read.
   const text = yield* Effect.orElseSucceed(response.text(failureText), () => undefined)
   const failure = yield* readFailure(response.status, text, response.header("retry-after"))
   const refine: Refine = (found) => call.refine?.(found) ?? options.refine?.(found)
   // Behind a token stands a credential that this request did not carry, so nobody could take it out of an echo.
   const sent = options.renew === undefined ? valuesOf(call, credential) : undefined
-  return yield* fail(toReason(failure, base.host, refine, sent), requestId)
+  return yield* fail(toReason(failure, base.host, refine, sent), answer)
 })
+
+const exchange = (
+  link: Link,
+  call: Call,
+  { credential, request }: Prepared
+): Effect.Effect<Answer, DriverError, Scope.Scope> =>
+  Effect.flatMap(link.transport.execute(request), (response) => {
+    const answer: Answer = { response, credential, name: link.options.requestIdHeader }
+    return response.status >= 200 && response.status < 300 ? Effect.succeed(answer) : refusal(link, call, answer)
+  })
 
 const timeoutOf = ({ options }: Link): Duration.Duration => options.timeout ?? defaultTimeout
 
-/** Ends what it is in with the effect where that fails: what an attempt left open must not outlive it. */
-const closingOnFailure = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.gen(function* () {
-    const scope = yield* Scope.fork(yield* Effect.scope)
-    return yield* Effect.onError(Scope.provide(effect, scope), (cause) => Scope.close(scope, Exit.failCause(cause)))
-  })
-
 /** What an attempt makes of an answer. Its time starts anew with each `moved`. */
-type Read<A> = (answer: Answer, moved: Effect.Effect<void>) => Effect.Effect<A, DriverError, Scope.Scope>
+type Read<A> = (answer: Answer, moved: Effect.Effect<void>, scope: Scope.Scope) => Effect.Effect<A, DriverError>
 
+type Refused<A> = (credential: Credential, error: DriverError) => Effect.Effect<A, DriverError>
+
+/** Makes one attempt. What it opens stays open until the scope closes, or until it fails. */
 const once = <A>(
   link: Link,
   call: Call,
   read: Read<A>,
-  refused: (credential: Credential, error: DriverError) => Effect.Effect<A, DriverError, Scope.Scope>
-): Effect.Effect<A, DriverError, Scope.Scope> =>
+  scope: Scope.Scope,
+  refused: Refused<A>
+): Effect.Effect<A, DriverError> =>
   Effect.suspend(() => {
+    const own = Scope.forkUnsafe(scope)
     let sent: DriverError["sent"] = "no"
     let used: Credential = {}
     const run = (moved: Effect.Effect<void>) =>
       Effect.flatMap(prepare(link, call), (prepared) => {
         sent = "maybe"
         used = prepared.credential
-        return Effect.flatMap(exchange(link, call, prepared), (answer) => read(answer, moved))
+        return Effect.flatMap(Scope.provide(exchange(link, call, prepared), own), (answer) => read(answer, moved, own))
       })
     return inTime(timeoutOf(link), () => sent, run).pipe(
-      closingOnFailure,
+      Effect.onError((cause) => Scope.close(own, Exit.failCause(cause))),
       Effect.catch((error) =>
         sent === "maybe" && error.reason._tag === "Unauthenticated" ? refused(used, error) : Effect.fail(error)
       )
@@ -320,22 +328,32 @@ const once = <A>(
   })
 
 /** Performs a call; what it opened stays open until the scope closes. */
-const attempt = <A>(link: Link, call: Call, read: Read<A>): Effect.Effect<A, DriverError, Scope.Scope> => {
-  const giveUp = (_: Credential, error: DriverError) => Effect.fail(error)
+const attempt = <A>(link: Link, call: Call, read: Read<A>, scope: Scope.Scope): Effect.Effect<A, DriverError> => {
+  const giveUp: Refused<A> = (_, error) => Effect.fail(error)
   const { renew } = link.options
-  return renew === undefined || call.authorize !== undefined
-    ? once(link, call, read, giveUp)
-    : once(link, call, read, (credential) => Effect.andThen(renew(credential), once(link, call, read, giveUp)))
+  return once(
+    link,
+    call,
+    read,
+    scope,
+    renew === undefined || call.authorize !== undefined
+      ? giveUp
+      : (credential) => Effect.andThen(renew(credential), once(link, call, read, scope, giveUp))
+  )
 }
+
+/** Performs a call whose answer is read at once. */
+const performed = <A>(link: Link, call: Call, read: Read<A>): Effect.Effect<A, DriverError> =>
+  Effect.scopedWith((scope) => attempt(link, call, read, scope))
 
 const decodeAnswer = <A, I>(link: Link, schema: Schema.Codec<A, I>, call: Call): Effect.Effect<A, DriverError> => {
   const parse = parseBody(schema)
-  const read: Read<A> = ({ requestId, response }) =>
-    Effect.flatMap(response.text(), (text) => {
+  return performed(link, call, (answer) =>
+    Effect.flatMap(answer.response.text(), (text) => {
       const value = parse(text)
-      return value instanceof InvalidResponse ? Effect.fail(fail(value, requestId)) : Effect.succeed(value)
+      return value instanceof InvalidResponse ? Effect.fail(fail(value, answer)) : Effect.succeed(value)
     })
-  return Effect.scoped(attempt(link, call, read))
+  )
 }
 
 const decodeItems = <A, I>(
@@ -344,14 +362,19 @@ const decodeItems = <A, I>(
   call: Call,
   path: ReadonlyArray<string>
 ): Stream.Stream<ReadonlyArray<A>, DriverError> => {
-  const read: Read<Stream.Stream<ReadonlyArray<A>, DriverError>> = ({ requestId, response }, moved) =>
-    itemStream.open(itemReader.make(schema, path), response.bytes, {
+  const read: Read<itemPull.Items<A>> = (answer, moved, scope) =>
+    itemPull.open(itemReader.make(schema, path), answer.response.bytes, scope, {
       first: Effect.tap(moved),
       // Between two batches passes time that is not the backend's.
-      rest: (bytes) => timedPull.make(timeoutOf(link), bytes),
-      failed: (reason) => fail(reason, requestId)
+      rest: (bytes) => timedPull.make(timeoutOf(link), bytes, scope),
+      failed: (reason) => fail(reason, answer)
     })
-  return Stream.unwrap(attempt(link, call, read))
+  return Stream.fromChannel(
+    Channel.fromTransform((_, scope: Scope.Scope) => {
+      let current: itemPull.Items<A> = Effect.flatMap(attempt(link, call, read, scope), (items) => (current = items))
+      return Effect.succeed(Effect.suspend(() => current))
+    })
+  )
 }
 
 /**
@@ -367,10 +390,11 @@ export const make = Effect.fnUntraced(function* (
   const base = parseBaseUrl(options.baseUrl, options.insecure === true)
   if (base instanceof ConfigurationError) return yield* base
   const factory = yield* Transport
-  const link: Link = { base, options, transport: yield* factory(options) }
+  const prefix = `${base.origin}${base.pathname.replace(/\/+$/, "")}`
+  const link: Link = { base, prefix, options, transport: yield* factory(options) }
   return {
     decode: (schema, call) => decodeAnswer(link, schema, call),
     decodeItems: (schema, call, path) => decodeItems(link, schema, call, path),
-    discard: (call) => Effect.scoped(attempt(link, call, () => Effect.void))
+    discard: (call) => performed(link, call, () => Effect.void)
   }
 })

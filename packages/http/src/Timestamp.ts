@@ -9,25 +9,23 @@ import * as Option from "effect/Option"
 const shape = /^[+-]?\d{4,6}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i
 const zone = /(Z|[+-]\d{2}:?\d{2})$/i
 
-/** The number that the digits from one place to another write, or NaN where there is anything else. */
-const digits = (text: string, from: number, to: number): number => {
-  let number = 0
-  for (let at = from; at < to; at++) {
-    const digit = text.charCodeAt(at) - 0x30
-    if (digit < 0 || digit > 9) return Number.NaN
-    number = number * 10 + digit
-  }
-  return number
+/** The digit at one place, or NaN where there is anything else. */
+const digit = (text: string, at: number): number => {
+  const value = text.charCodeAt(at) - 0x30
+  return value >= 0 && value <= 9 ? value : Number.NaN
 }
+
+const twoDigits = (text: string, at: number): number => digit(text, at) * 10 + digit(text, at + 1)
 
 /** Milliseconds of the fraction from its point on, as a Date reads it: what is shorter than one is dropped. */
 const fraction = (text: string, from: number, to: number): number => {
   if (from === to) return 0
   const length = to - from - 1
-  if (length < 1 || length > 9 || text.charCodeAt(from) !== 0x2e || Number.isNaN(digits(text, from + 1, to))) {
-    return Number.NaN
-  }
-  return length < 3 ? digits(text, from + 1, to) * (length === 1 ? 100 : 10) : digits(text, from + 1, from + 4)
+  if (length < 1 || length > 9 || text.charCodeAt(from) !== 0x2e) return Number.NaN
+  let millis = 0
+  for (let place = 1; place <= 3; place++) millis = millis * 10 + (place <= length ? digit(text, from + place) : 0)
+  for (let place = 4; place <= length; place++) if (Number.isNaN(digit(text, from + place))) return Number.NaN
+  return millis
 }
 
 /** Days from 1970 to a day of the Gregorian calendar; years begin in March here, so that a leap day is the last. */
@@ -51,12 +49,12 @@ const plainMillis = (text: string): number => {
     text.charCodeAt(16) === 0x3a
   if (!isSeparated) return Number.NaN
   const end = text.charCodeAt(text.length - 1) === 0x5a ? text.length - 1 : text.length
-  const year = digits(text, 0, 4)
-  const month = digits(text, 5, 7)
-  const day = digits(text, 8, 10)
-  const hour = digits(text, 11, 13)
-  const minute = digits(text, 14, 16)
-  const second = digits(text, 17, 19)
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
+  const hour = twoDigits(text, 11)
+  const minute = twoDigits(text, 14)
+  const second = twoDigits(text, 17)
   const isPlain = month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59
   const minutes = (daysTo(year, month, day) * 24 + hour) * 60 + minute
   return isPlain ? (minutes * 60 + second) * 1000 + fraction(text, 19, end) : Number.NaN

@@ -24,18 +24,21 @@ type Optional<A> = { [K in keyof A]: null extends A[K] ? K : undefined extends A
  */
 export type Present<A> = Omit<A, Optional<A>> & { readonly [K in Optional<A>]?: NonNullable<A[K]> }
 
+const isMissing = (value: unknown): boolean => value === undefined || value === null
+
 /**
- * Leaves out the fields without a value: those that are `undefined` or `null`.
+ * Leaves out the fields without a value: those that are `undefined` or `null`. Where there are none, the object is returned
+ * as it is.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const present = <const A extends object>(fields: A): Present<A> => {
+  let missing = 0
+  for (const name in fields) if (isMissing(fields[name])) missing++
+  if (missing === 0) return fields
   const kept: Partial<A> = {}
-  for (const name in fields) {
-    const value = fields[name]
-    if (value !== undefined && value !== null) kept[name] = value
-  }
+  for (const name in fields) if (!isMissing(fields[name])) kept[name] = fields[name]
   return kept as Present<A>
 }
 

@@ -32,7 +32,7 @@ describe("a timed pull", () => {
   it.effect("gives what is pulled and then its end, and pulls only when it is asked to", () =>
     Effect.gen(function* () {
       const { begun, pull } = counting(0, 0)
-      const next = yield* timedPull.make(after, pull)
+      const next = timedPull.make(after, pull, yield* Effect.scope)
       assert.strictEqual(begun(), 0)
       for (const number of [1, 2]) {
         const fiber = yield* Effect.forkChild(next)
@@ -47,7 +47,11 @@ describe("a timed pull", () => {
 
   it.effect("gives each pull all of the time, however long nobody asked before", () =>
     Effect.gen(function* () {
-      const next = yield* timedPull.make(after, counting("1 millis", "9999 millis", "9 seconds", "1 hours").pull)
+      const next = timedPull.make(
+        after,
+        counting("1 millis", "9999 millis", "9 seconds", "1 hours").pull,
+        yield* Effect.scope
+      )
       for (const [number, time, pause] of [
         [1, "1 millis", "0 seconds"],
         [2, "9999 millis", "3 seconds"],
@@ -71,7 +75,7 @@ describe("a timed pull", () => {
       const interrupted = yield* Deferred.make<void>()
       const scope = yield* Scope.make()
       const pull = Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
-      const next = yield* Scope.provide(timedPull.make(after, pull), scope)
+      const next = timedPull.make(after, pull, scope)
       const fiber = yield* Effect.forkChild(Effect.flip(next))
       yield* TestClock.adjust(after)
       assertTimeout(yield* Fiber.join(fiber))

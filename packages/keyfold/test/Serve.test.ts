@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { keyfold, keyfoldUntil, localStore } from "./Keyfold.ts"
+import { keyfold, keyfoldUntil, localStore, temporaryFolder } from "./Keyfold.ts"
 
 const tenants = `stores:
   local: { adapter: sql, url: 'sqlite:data/keyfold.db', pepper: { file: ./secrets/pepper } }
@@ -94,13 +94,36 @@ describe("keyfold serve", { timeout: 60_000 }, () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("tells what to write where the file says nothing of a gateway, and refuses a caller who may do nothing", () =>
+  it.live("makes a first configuration ready in three commands, and serves its console", () =>
+    Effect.gen(function* () {
+      const [folder, home] = [yield* temporaryFolder, yield* temporaryFolder]
+      const setting = { folder, environment: { HOME: home } }
+      const { stdout } = yield* keyfold(["init"], setting)
+      assert.match(stdout, /Or in a browser: .*gateway init && .*serve\n$/)
+      const first = yield* keyfold(["gateway", "init"], setting)
+      assert.match(first.stdout, /^kf_\w+\n$/)
+      assert.match(
+        first.stderr,
+        /^Added the member gateway and the tenant main to .*keyfold\.yaml\.\nWrote .*gateway-pepper-/
+      )
+      assert.match(first.stderr, /Next: .*serve/)
+      const served = yield* keyfoldUntil(["serve", "--port", "0"], "/docs", setting)
+      const [, url = ""] = /The console is at (http\S+)\//.exec(served) ?? []
+      const page = yield* Effect.promise(() => fetch(url).then((response) => response.text()))
+      assert.include(page, "Sign in")
+      const headers = { authorization: `Bearer ${first.stdout.trim()}` }
+      const listed = yield* Effect.promise(() => fetch(`${url}/v1/tenants/main/rotations`, { headers }))
+      assert.strictEqual(listed.status, 200)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("tells what to do where the file says nothing of a gateway, and refuses a caller who may do nothing", () =>
     Effect.gen(function* () {
       const folder = yield* folderWith(tenants)
-      for (const args of [["serve"], ["gateway", "init"]]) {
+      for (const args of [["serve"], ["gateway", "caller", "--grant", "acme:list"]]) {
         const refused = yield* keyfold(args, { folder })
         assert.strictEqual(refused.code, 2)
-        assert.include(refused.stderr, 'Write gateway: { url: "sqlite:gateway.db"')
+        assert.include(refused.stderr, "keyfold gateway init writes what is missing")
       }
       assert.strictEqual((yield* keyfold(["serve", "--store", "local"], { folder })).code, 2)
       const whole = yield* folderWith(`${tenants}${gateway}`)

@@ -5,14 +5,10 @@ import { join } from "node:path"
 import { finish, keyfold, localStore, type Ran, start } from "./Keyfold.ts"
 
 /** A folder with a keyfold.yaml of these stores and tenants, and of a gateway with these members. */
-export const gatewayFolder = (
-  stores: ReadonlyArray<string>,
-  gateway: ReadonlyArray<string> = [],
-  url = "sqlite:data/gateway.db"
-) =>
+export const gatewayFolder = (stores: ReadonlyArray<string>, gateway: ReadonlyArray<string> = []) =>
   Effect.tap(localStore, (folder) =>
     Effect.sync(() => {
-      const own = [`url: "${url}"`, "pepper: { file: ./secrets/pepper }", "port: 0", ...gateway]
+      const own = [`url: "sqlite:data/gateway.db"`, "pepper: { file: ./secrets/pepper }", "port: 0", ...gateway]
       const lines = [...stores, "gateway:", ...own.map((line) => `  ${line}`), ""]
       writeFileSync(join(folder, "keyfold.yaml"), lines.join("\n"))
     })

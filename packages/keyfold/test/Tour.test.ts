@@ -85,7 +85,7 @@ describe("tour", { timeout: 60_000 }, () => {
       assert.match(cells["verify again"]?.join("|") ?? "", /^secret refused: revoked SQL, \S+ ms\|-\|-\|-$/)
       assert.match(cells["list again"]?.join("|") ?? "", /^no keys, new one gone .*\|3 keys, .*\|3 keys, .*\|4 keys, /)
       assert.include(stdout, "Every step did what its store declares.")
-      assert.match(stdout, /Try next\n\n(?: {2}# .+\n {2}.*bin\.ts (?:init|create|emulate).*\n){3}$/)
+      assert.match(stdout, /Try next\n\n(?: {2}# .+\n {2}.*bin\.ts (?:init|create|emulate|gateway init).*\n){4}$/)
       assert.notMatch(stdout, /kf_|sk-occam-|UNEXPECTED/)
       assert.deepStrictEqual(readdirSync(folder), [])
     }).pipe(Effect.scoped)

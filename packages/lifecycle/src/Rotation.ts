@@ -23,7 +23,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  */
 export const RotationId = Schema.String.check(
-  Schema.isPattern(/^[\x21-\x7e]{1,100}$/, { expected: "1 to 100 printable ASCII characters without spaces" })
+  Schema.isPattern(/^[\x21-\x7e]{1,100}$/u, { expected: "1 to 100 printable ASCII characters without spaces" })
 ).pipe(Schema.brand("@keyfold/lifecycle/RotationId"))
 
 /**

@@ -9,7 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { endsOf, keysOf, keyWith, of, sourceOf } from "./InventorySources.ts"
+import { TestClock } from "effect/testing"
+import { classesOf, endsOf, inDays, keysOf, keyWith, of, sourceOf, today } from "./InventorySources.ts"
 
 const down = new KeyStoreError({
   store: "down",
@@ -192,6 +193,69 @@ describe("an inventory", () => {
           assert.isAtMost(read, 1000)
         })
       )
+    })
+  )
+
+  it.effect("counts every key where only some findings are told of, and tells what the batches were read from", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(today)
+      const keys = [
+        keyWith("broad", { scopes: ["*"], owner: "" }),
+        keyWith("nobody's", { owner: "" }),
+        keyWith("fine"),
+        keyWith("old", { createdAt: inDays(-400) })
+      ]
+      const sources = [sourceOf(of("acme", ...keys), { store: "one" }), sourceOf(of("acme", ...keys), { store: "two" })]
+      const classes: ReadonlyArray<Inventory.Class> = ["overScoped", "overAge"]
+      const told = yield* run(sources, { classes })
+      assert.deepStrictEqual(classesOf(told), { broad: ["overScoped"], old: ["overAge"] })
+      assert.lengthOf(keysOf(told), 4)
+      const batches: Array<Inventory.Batch> = []
+      yield* Inventory.forEachBatch(sources, { classes }, (batch) => Effect.sync(() => void batches.push(batch)))
+      const events = batches.flatMap((batch) => batch.events)
+      assert.sameDeepMembers(events, told)
+      assert.strictEqual(
+        batches.reduce((sum, batch) => sum + batch.keys, 0),
+        8
+      )
+      for (const { findings, keys } of endsOf(events)) {
+        assert.strictEqual(keys, 4)
+        assert.deepInclude(findings, { overScoped: 1, noOwner: 2, overAge: 1 })
+      }
+    })
+  )
+
+  it.effect("hands over one batch at a time, reads no further while it waits, and stops where that fails", () =>
+    Effect.gen(function* () {
+      let read = 0
+      let atOnce = 0
+      const batch = of("acme", ...Array.from({ length: 100 }, (_, number) => keyWith(String(number))))
+      const endless = Stream.flattenIterable(
+        Stream.map(Stream.forever(Stream.make(0)), () => {
+          read += batch.length
+          return batch
+        })
+      )
+      const sources = ["one", "two", "three"].map((store) => sourceOf([], { store, keys: () => endless }))
+      const begun = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void, "full">()
+      const reading = yield* Effect.forkChild(
+        Inventory.forEachBatch(sources, {}, () =>
+          Effect.suspend(() => {
+            atOnce++
+            return Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(ended))
+          })
+        )
+      )
+      yield* Deferred.await(begun)
+      for (let turn = 0; turn < 200; turn++) yield* Effect.yieldNow
+      assert.strictEqual(atOnce, 1)
+      assert.isAtMost(read, 1000)
+      yield* Deferred.fail(ended, "full")
+      assert.strictEqual(yield* Effect.flip(Fiber.join(reading)), "full")
+      const before = read
+      for (let turn = 0; turn < 200; turn++) yield* Effect.yieldNow
+      assert.strictEqual(read, before)
     })
   )
 

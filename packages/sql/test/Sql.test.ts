@@ -19,7 +19,7 @@ import { inspect } from "node:util"
 import { contents, edit, onEachDialect, openNew } from "./Dialects.ts"
 import * as test from "./TestDatabase.ts"
 
-const { create, inMemory, native, open, openUrl, pepper, refOf, unknownId } = test
+const { create, inMemory, listAll, native, open, openUrl, pepper, refOf, unknownId } = test
 
 const later = (duration: Duration.Input) =>
   Effect.map(DateTime.now, (now) =>
@@ -187,10 +187,58 @@ onEachDialect("Sql", (dialect) => {
       const url = yield* dialect.database
       const driver = yield* openUrl(url)
       const issued = yield* create(driver)
-      yield* edit(url, "UPDATE keyfold_keys SET scopes = 'canary'")
-      const error = yield* Effect.flip(native(driver, "get")(refOf(issued)))
-      assert.strictEqual(error.reason._tag, "InvalidResponse")
-      assert.notInclude(error.message, "canary")
+      const written = [
+        ["scopes", "canary"],
+        ["scopes", '["canary", 1]'],
+        ["scopes", '{"canary": "1"}'],
+        ["scopes", ""],
+        ["tags", "canary"],
+        ["tags", '["canary"]'],
+        ["tags", '{"canary": 1}'],
+        ["tags", "null"]
+      ]
+      for (const [column, text] of written) {
+        yield* edit(url, `UPDATE keyfold_keys SET scopes = '["read"]', tags = '{"team":"x"}'`)
+        assert.isTrue((yield* native(driver, "verify")(issued.secret)).valid)
+        yield* edit(url, `UPDATE keyfold_keys SET ${column} = '${text}'`)
+        const found = Effect.asVoid(native(driver, "get")(refOf(issued)))
+        for (const reading of [
+          found,
+          Effect.asVoid(native(driver, "verify")(issued.secret)),
+          Effect.asVoid(listAll(driver, 10))
+        ]) {
+          const error = yield* Effect.flip(reading)
+          assert.strictEqual(error.reason._tag, "InvalidResponse", `${column}: ${text}`)
+          assert.notInclude(error.message, "canary")
+        }
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("stores the counts of many keys and tenants together, each where it belongs", () =>
+    Effect.gen(function* () {
+      const url = yield* dialect.database
+      const acme = yield* openUrl(url, { tenant: "acme" })
+      const globex = acme.partition?.('glob"ex\\') ?? acme
+      const issued = yield* Effect.forEach([acme, globex, acme, globex], (driver) =>
+        Effect.map(create(driver), (made) => ({ driver, ...made }))
+      )
+      yield* issued[3]?.driver.revoke(issued[3].key) ?? Effect.void
+      for (let second = 1; second <= 2; second++) {
+        for (const [index, { driver, secret }] of issued.entries()) {
+          yield* Effect.replicateEffect(native(driver, "verify")(secret), index + 1)
+        }
+        yield* TestClock.adjust("1 second")
+        // What is stored does not come from memory: another process reads it.
+        const other = yield* openUrl(url, { tenant: "acme" })
+        for (const [index, { driver, key }] of issued.entries()) {
+          const reader = driver === acme ? other : (other.partition?.('glob"ex\\') ?? other)
+          const usage = yield* native(reader, "usage")({ id: key.id })
+          assert.strictEqual(usage.successfulRequests, index === 3 ? 0 : (index + 1) * second)
+          assert.strictEqual(usage.failedRequests, index === 3 ? 4 * second : 0)
+          assert.strictEqual(usage.lastUsedAt === undefined, index === 3)
+        }
+      }
     }).pipe(Effect.scoped)
   )
 })

@@ -6,24 +6,16 @@
 import { X509Certificate } from "node:crypto"
 import { createSecureContext } from "node:tls"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
-import type { DriverError } from "@keyfold/core/Driver"
 import { resolve, type Secret } from "@keyfold/core/Secret"
 import * as Exchange from "@keyfold/http/Exchange"
 import { fromCause } from "@keyfold/http/NetworkFailure"
-import {
-  Transport,
-  type ConnectionOptions,
-  type TransportFactory,
-  type TransportResponse
-} from "@keyfold/http/Transport"
-import type * as Arr from "effect/Array"
-import * as Cause from "effect/Cause"
+import { Transport, type ConnectionOptions, type TransportFactory } from "@keyfold/http/Transport"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
-import { Agent, ProxyAgent, request as send, type Dispatcher } from "undici"
+import * as Scope from "effect/Scope"
+import { Agent, ProxyAgent, type Dispatcher } from "undici"
+import * as exchanges from "./internal/exchange.ts"
 
 const readOption = (field: string, secret: Secret | undefined): Effect.Effect<string | undefined, ConfigurationError> =>
   secret === undefined
@@ -129,67 +121,6 @@ const join = (options: ConnectionOptions): Effect.Effect<Pool, ConfigurationErro
     : Effect.map(makeDispatcher(options), (dispatcher) => ({ dispatcher, users: 1 }))
 }
 
-const readText = async (body: Dispatcher.ResponseData["body"], limit: number): Promise<string | undefined> => {
-  const chunks: Array<Buffer> = []
-  let length = 0
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    length += chunk.byteLength
-    if (length > limit) return undefined
-    chunks.push(chunk)
-  }
-  // Unlike a Buffer, a decoder drops a byte order mark, as fetch does.
-  return new TextDecoder().decode(Buffer.concat(chunks))
-}
-
-type Piece = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, DriverError>
-
-/** The pieces of a body, each when it is asked for. */
-const piecesOf = (body: Dispatcher.ResponseData["body"]): Piece => {
-  let failure: { readonly cause: unknown } | undefined
-  let waiting: (() => void) | undefined
-  const next = (): Piece | undefined => {
-    if (failure !== undefined) return Effect.fail(fromCause(failure.cause))
-    const piece: Buffer | null = body.read()
-    if (piece !== null) return Effect.succeed([piece])
-    if (body.readableEnded) return Cause.done()
-    return body.destroyed ? Effect.fail(fromCause(undefined)) : undefined
-  }
-  const wake = (): void => {
-    const look = waiting
-    waiting = undefined
-    look?.()
-  }
-  body.on("readable", wake).on("end", wake).on("close", wake)
-  body.on("error", (cause) => {
-    failure = { cause }
-    wake()
-  })
-  return Effect.callback((resume) => {
-    const look = (): void => {
-      const piece = next()
-      if (piece === undefined) waiting = look
-      else resume(piece)
-    }
-    look()
-    return Effect.sync(() => {
-      waiting = undefined
-    })
-  })
-}
-
-const toResponse = ({ body, headers, statusCode }: Dispatcher.ResponseData): TransportResponse => ({
-  status: statusCode,
-  header: (name) => {
-    const value = headers[name.toLowerCase()]
-    return Array.isArray(value) ? value.join(", ") : value
-  },
-  text: Exchange.boundedText((limit) => readText(body, limit)),
-  bytes: Stream.fromPull(Effect.sync(() => piecesOf(body)))
-})
-
-/** Made once: nobody reads it. */
-const over = new Error("the transport is closed")
-
 /**
  * Builds a pooled transport; its calls end with the scope, and its connections with the last transport that uses them.
  *
@@ -201,17 +132,28 @@ const over = new Error("the transport is closed")
  */
 export const make: TransportFactory = Effect.fnUntraced(function* (options) {
   // The pool may go on without this transport; its calls must not.
-  const end = yield* Effect.acquireRelease(
-    Effect.sync(() => new AbortController()),
-    (end) => Effect.sync(() => end.abort(over))
+  const open = new Set<exchanges.Exchange>()
+  let isClosed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+      for (const exchange of open) exchange.leave()
+    })
   )
   const { dispatcher } = yield* Effect.acquireRelease(join(options), leave)
-  return Exchange.make(async ({ body = null, signal, url, ...request }) => {
-    const answer = await send(url, { ...request, signal: AbortSignal.any([signal, end.signal]), body, dispatcher })
-    // Aborting an unread body emits an error on the stream that nobody else would listen to.
-    answer.body.on("error", () => {})
-    return answer
-  }, toResponse)
+  return {
+    execute: (request) =>
+      Effect.flatMap(Effect.scope, (scope) => {
+        if (isClosed) return Effect.fail(fromCause(undefined))
+        const exchange = exchanges.make(dispatcher, Exchange.revealed(request))
+        const end = Effect.sync(() => {
+          open.delete(exchange)
+          exchange.leave()
+        })
+        open.add(exchange)
+        return Effect.andThen(Scope.addFinalizer(scope, end), exchange.response)
+      })
+  }
 })
 
 /**

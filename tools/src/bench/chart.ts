@@ -33,7 +33,9 @@ const rowHeight = 25
 const barHeight = 15
 const top = 112
 /** Room for the number at the end of the longest bar. */
-const numberWidth = 48
+const numberWidth = 42
+/** How much further than the longest bar a range may go before it is cut. */
+const reach = 1.25
 
 const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
@@ -43,6 +45,7 @@ const round = (value: number): string => String(Math.round(value * 10) / 10)
 const style = `
   .page { fill: #ffffff; stroke: #d0d7de }
   text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; fill: #1f2328 }
+  .number { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
   .title { font-size: 17px; font-weight: 600 }
   .panel { font-weight: 600 }
   .quiet { fill: #59636e; font-size: 12px }
@@ -55,6 +58,7 @@ const style = `
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117; stroke: #3d444d }
     text { fill: #f0f6fc }
+    .number { stroke: #0d1117 }
     .quiet { fill: #9198a1 }
     .bar { fill: #57606a }
     .bar.reference { fill: #848d97 }
@@ -69,29 +73,32 @@ interface Panel {
   readonly index: number
   readonly x: number
   readonly scale: number
+  readonly most: number
 }
 
 const panelsOf = ({ bars, panels }: Chart): ReadonlyArray<Panel> => {
   const each = (width - 2 * margin - labelWidth - gap * (panels.length - 1)) / panels.length
   return panels.map((title, index) => {
-    const most = Math.max(1, ...bars.map(({ values }) => values[index]?.median ?? 0))
-    return { title, index, x: margin + labelWidth + index * (each + gap), scale: (each - numberWidth) / most }
+    const values = bars.flatMap((bar) => bar.values[index] ?? [])
+    const longest = Math.max(1, ...values.map(({ median }) => median))
+    // One round far off does not make all bars short.
+    const most = Math.max(1, ...values.map((value) => Math.min(value.most, longest * reach)))
+    return { title, index, x: margin + labelWidth + index * (each + gap), scale: (each - numberWidth) / most, most }
   })
 }
 
 const kind = ({ isOurs, isReference }: Bar): string => (isOurs ? " ours" : isReference ? " reference" : "")
 
-const drawBar = (bar: Bar, row: number, { index, scale, x }: Panel): string => {
+const drawBar = (bar: Bar, row: number, { index, most, scale, x }: Panel): string => {
   const value = bar.values[index]
   if (value === undefined) return ""
   const y = top + row * rowHeight
   const middle = y + barHeight / 2
   const end = x + value.median * scale
-  // Rounds far off do not leave their panel.
-  const furthest = Math.min(x + value.most * scale, end + numberWidth - 6)
+  const furthest = x + Math.min(value.most, most) * scale
   const least = x + value.least * scale
   const shown = Math.max(end, furthest) + 6
-  const text = `<text class="${bar.isOurs ? "ours" : ""}" x="${round(shown)}" y="${round(middle + 4.5)}">${value.median.toFixed(2)}</text>`
+  const text = `<text class="number${bar.isOurs ? " ours" : ""}" x="${round(shown)}" y="${round(middle + 4.5)}">${value.median.toFixed(2)}</text>`
   return [
     `<rect class="bar${kind(bar)}" x="${round(x)}" y="${y}" width="${round(end - x)}" height="${barHeight}" rx="2"/>`,
     `<path class="range" d="M${round(least)} ${round(middle)}H${round(furthest)}"/>`,
@@ -103,8 +110,8 @@ const drawPanel = ({ bars }: Chart, panel: Panel): string => {
   const one = panel.x + panel.scale
   return [
     `<text class="panel" x="${round(panel.x)}" y="${top - 16}">${escape(panel.title)}</text>`,
-    ...bars.map((bar, row) => drawBar(bar, row, panel)),
-    `<path class="line" d="M${round(one)} ${top - 8}V${top + bars.length * rowHeight - 4}"/>`
+    `<path class="line" d="M${round(one)} ${top - 8}V${top + bars.length * rowHeight - 4}"/>`,
+    ...bars.map((bar, row) => drawBar(bar, row, panel))
   ].join("\n")
 }
 
@@ -143,7 +150,8 @@ export const chartOf = (
   texts: Pick<Chart, "title" | "subtitle" | "panels" | "note">
 ): Chart => {
   const valueOf = (comparison: Comparison, id: string) => comparison.rows.find((row) => row.id === id)?.to.fetch
-  const bars = (comparisons[0]?.rows ?? []).filter(isShown).map((row) => ({
+  const compared = (comparisons[0]?.rows ?? []).filter((row) => isShown(row) && row.to.fetch !== undefined)
+  const bars = compared.map((row) => ({
     label: labelOf(row),
     isOurs: row.isOurs,
     isReference: row.id.startsWith("fetch ") || row.id.startsWith("undici "),

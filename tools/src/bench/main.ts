@@ -12,13 +12,14 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { lengths, listsTable, readLists } from "../listBenchmark/lists.ts"
+import { lengths, readLists } from "../listBenchmark/lists.ts"
+import { listsTable } from "../listBenchmark/listsTable.ts"
 import { circumstances, describe } from "../measurement/machine.ts"
 import { judge, judgeFinding } from "./band.ts"
 import { formats, listAnswer } from "./formats.ts"
 import { jobs } from "./jobs.ts"
 import { measureFinding, measureTenants } from "./others.ts"
-import { benchReport, readResults, resultsFile } from "./report.ts"
+import { benchReport, readResults, resultsFile, textOf } from "./report.ts"
 import { compareClients, type Comparison, type Finding, type Results } from "./results.ts"
 import * as run from "./run.ts"
 import { finders, subjects, type Subject } from "./subjects.ts"
@@ -47,9 +48,9 @@ const quick = {
 }
 
 const effort: run.Effort = {
-  rounds: Number(values.rounds ?? (values.quick ? 3 : 5)),
-  window: Number(values.window ?? (values.quick ? 200 : 300)),
-  warmUp: Number(values["warm-up"] ?? (values.quick ? 400 : 500))
+  rounds: Number(values.rounds ?? (values.quick ? 7 : 13)),
+  window: Number(values.window ?? 100),
+  warmUp: Number(values["warm-up"] ?? (values.quick ? 2_000 : 6_000))
 }
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -79,7 +80,7 @@ const compareAll = async (server: run.Server): Promise<ReadonlyArray<Comparison>
 const find = async (server: run.Server): Promise<ReadonlyArray<Finding>> => {
   if (!among(chosenJobs, "get")) return []
   const chosen = values.quick ? finders.filter(({ isOurs }) => isOurs) : finders
-  const finding = await measureFinding(server, chosen, effort.rounds)
+  const finding = await measureFinding(server, chosen, Math.min(3, effort.rounds))
   say(`\nGet 1,000 keys at once\n\n${findingTable(finding)}`)
   return finding
 }
@@ -89,7 +90,7 @@ const measureAll = async (server: run.Server): Promise<Results> => {
   say(describe(began))
   const comparisons = await compareAll(server)
   const finding = await find(server)
-  const tenants = among(chosenJobs, "tenants") ? await measureTenants(server, effort.rounds) : []
+  const tenants = among(chosenJobs, "tenants") ? await measureTenants(server, Math.min(3, effort.rounds)) : []
   if (tenants.length > 0) say(`\n1,000 tenants at once\n\n${tenantsTable(tenants)}`)
   server.process.disconnect()
   const lists = among(chosenJobs, "lists") ? await readLists(lengths, Math.min(3, effort.rounds)) : []
@@ -119,6 +120,6 @@ if (values.quick) {
   say(problems.length === 0 ? "bench: within the band" : `bench: ${problems.length} far outside the band`)
   process.exitCode = problems.length === 0 ? 0 : 1
 } else if (!isNarrow) {
-  writeFileSync(join(root, resultsFile), `${JSON.stringify(results, undefined, 1)}\n`)
+  writeFileSync(join(root, resultsFile), textOf(results))
   for (const { file, mend, problem } of benchReport(root, false)) say(`${file} ${problem}: ${mend}`)
 }

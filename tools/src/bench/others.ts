@@ -23,7 +23,7 @@ export const measureFinding = async (
     for (const one of round % 2 === 0 ? measured : measured.toReversed()) {
       await countRequests(server)
       const result = await ask<Round>(one.worker.process, order)
-      one.requests.add((await countRequests(server)) / result.calls)
+      one.requests.add((await countRequests(server)) / result.latencies.length)
       // The first time is to warm up.
       if (round >= 0) one.rounds.push(result)
     }
@@ -32,7 +32,7 @@ export const measureFinding = async (
   return measured.map(({ requests, rounds, worker: { subject } }) => ({
     title: subject.title,
     isOurs: subject.isOurs ?? false,
-    elapsed: summarize(rounds.map(({ half }) => half)),
+    elapsed: summarize(rounds.flatMap(({ latencies }) => [...latencies])),
     processor: median(rounds.map(({ processor }) => processor / 1000)),
     requests: Math.max(...requests)
   }))

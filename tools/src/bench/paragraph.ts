@@ -16,21 +16,38 @@ const vendorRange = (comparison: Comparison | undefined): string => {
   return `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`
 }
 
+const columns = 120
+
+/** Breaks a text into lines, as the README's other paragraphs are. */
+export const wrap = (text: string): string => {
+  const lines: Array<string> = []
+  let line = ""
+  // A multiple stays on one line with its sign.
+  for (const word of text.split(/ (?!×)/)) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line)
+      line = word
+    } else line = line === "" ? word : `${line} ${word}`
+  }
+  return [...lines, line].join("\n")
+}
+
 /** One paragraph and the chart. */
 export const paragraph = ({ comparisons, finding }: Results): string => {
   const one = comparisons.find(({ job }) => job.id === "list-25")
   const many = comparisons.find(({ job }) => job.id === "list-25-64")
   const ours = (comparison: Comparison | undefined, over: string) => rowOf(comparison, `keyfold whylabs ${over}`)
   const requests = finding.find(({ isOurs }) => isOurs)?.requests
-  return [
-    "`npm run bench` compares Keyfold, on loopback, with what one would take instead. Of listing 25 keys, decoded and",
-    `validated, Keyfold over undici does ${times(ours(one, "undici"), "fetch")} × what bare \`fetch\` does without either, one call at a time`,
-    `(${times(ours(many, "undici"), "fetch")} × with 64 at once), and over ky ${times(ours(one, "ky"), "ky")} × what ky alone does (${times(ours(many, "ky"), "ky")} ×). The clients of`,
-    `OpenAI, Unkey and WorkOS do ${vendorRange(one)} × (${vendorRange(many)} ×) of \`fetch\` on their own keys. The same client measured twice`,
-    `differed by up to ${percent(one?.spread ?? Number.NaN)} (${percent(many?.spread ?? Number.NaN)}). A thousand gets at once on a backend that only lists send ${requests}`,
-    "request. [Every row](docs/bench.md), with machine and versions, and",
-    "[where the time goes](docs/performance.md).",
-    "",
-    "![Calls a second of each client as a multiple of bare fetch](docs/bench.svg)"
-  ].join("\n")
+  const text = [
+    "`npm run bench` lists and creates keys on loopback with Keyfold, with what one would take instead, and with vendors'",
+    "own clients. Listing 25 keys, one call at a time, Keyfold over undici makes",
+    `${times(ours(one, "undici"), "fetch")} × the calls a second of bare \`fetch\` (${times(ours(many, "undici"), "fetch")} × with 64 calls at once),`,
+    `and over ky ${times(ours(one, "ky"), "ky")} × those of ky alone (${times(ours(many, "ky"), "ky")} ×); it decodes and validates every key, and these`,
+    "only parse JSON. The clients of OpenAI, Unkey and WorkOS make",
+    `${vendorRange(one)} × (${vendorRange(many)} ×) those of \`fetch\` on the same bytes. The same client, measured twice,`,
+    `differed from itself by up to ${percent(one?.spread ?? Number.NaN)} (${percent(many?.spread ?? Number.NaN)}). A thousand gets at once on a backend that can`,
+    `only list send ${requests === 1 ? "one request" : `${requests} requests`}. [Every row](docs/bench.md), with the machine and versions, and`,
+    "[where the time goes](docs/performance.md)."
+  ].join(" ")
+  return `${wrap(text)}\n\n![Calls a second of each client as a multiple of bare fetch](docs/bench.svg)`
 }

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { report as show, type Finding } from "../finding.ts"
-import { listsTable } from "../listBenchmark/lists.ts"
+import { listsTable } from "../listBenchmark/listsTable.ts"
 import { describe } from "../measurement/machine.ts"
 import { chartOf, draw } from "./chart.ts"
 import { paragraph } from "./paragraph.ts"
@@ -73,6 +73,16 @@ export const place = (document: string, text: string): string | undefined => {
 export const readResults = (root: string): Results | undefined => {
   const path = join(root, resultsFile)
   return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Results) : undefined
+}
+
+const digits = 4
+
+/** Results as the text that is kept: with as many digits as mean something, each of the innermost objects on one line. */
+export const textOf = (results: Results): string => {
+  const rounded = (_: string, value: unknown): unknown =>
+    typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(digits)) : value
+  const text = JSON.stringify(results, rounded, 1)
+  return `${text.replaceAll(/\{[^{}]*\}/g, (inner) => inner.replaceAll(/\s*\n\s*/g, " "))}\n`
 }
 
 const bring = (root: string, file: string, check: boolean, make: (old: string) => string | undefined) => {

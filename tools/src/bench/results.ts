@@ -1,13 +1,16 @@
 /** What a run of the benchmark found: everything that its tables, its chart and the README say. */
-import type { LongList } from "../listBenchmark/lists.ts"
+import type { LongList } from "../listBenchmark/listsTable.ts"
 import type { Circumstances } from "../measurement/machine.ts"
-import { compare, median, summarize, type Summary } from "../measurement/statistics.ts"
+import { compare, median, quantile, summarize, type Summary } from "../measurement/statistics.ts"
 import type { FormatName } from "./formats.ts"
 import type { Job } from "./jobs.ts"
 import type { Round } from "./rounds.ts"
 import type { Subject } from "./subjects.ts"
 
-/** One client in one comparison. Times are medians of the rounds: milliseconds for a call, and of the processor microseconds. */
+/**
+ * One client in one comparison: within which time half and 99 of 100 calls were answered, in milliseconds, and the median of
+ * the processor's time for a call in microseconds.
+ */
 export interface Row {
   readonly id: string
   readonly title: string
@@ -51,6 +54,7 @@ export const compareClients = (
       const others = measured.get(`${reference} ${format}`)
       return others === undefined ? [] : [[reference, compare(rates(rounds), rates(others))] as const]
     })
+    const latencies = rounds.flatMap(({ latencies }) => [...latencies])
     const bare = measured.get(`fetch ${format}`)
     return {
       id,
@@ -59,8 +63,8 @@ export const compareClients = (
       isOurs,
       ...(again === undefined ? {} : { again }),
       rate: summarize(rates(rounds)),
-      half: median(rounds.map(({ half }) => half)),
-      most: median(rounds.map(({ most }) => most)),
+      half: quantile(latencies, 0.5),
+      most: quantile(latencies, 0.99),
       processor: median(processorTimes(rounds)),
       to: Object.fromEntries(to),
       ...(bare === undefined ? {} : { processorToFetch: compare(processorTimes(rounds), processorTimes(bare)) })

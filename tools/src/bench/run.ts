@@ -9,8 +9,8 @@ import type { Subject } from "./subjects.ts"
 const file = (name: string): string => join(import.meta.dirname, name)
 
 /**
- * How many milliseconds of a processor each client uses before it counts, how many of the clock each round takes, and how
- * many rounds there are.
+ * How many milliseconds warming a client up may take at most, how many each of its rounds takes, and how many rounds there
+ * are.
  */
 export interface Effort {
   readonly warmUp: number
@@ -58,9 +58,6 @@ export const stopWorkers = (workers: ReadonlyArray<Worker>): void => {
   for (const worker of workers) worker.process.disconnect()
 }
 
-/** How many times longer than its own work warming up may take. */
-const patience = 4
-
 /** The rounds of each client, by its id. */
 export type Measured = ReadonlyMap<string, ReadonlyArray<Round>>
 
@@ -69,8 +66,9 @@ export type Measured = ReadonlyMap<string, ReadonlyArray<Round>>
  * with time is the same for all.
  */
 export const measure = async (workers: ReadonlyArray<Worker>, job: Job, effort: Effort): Promise<Measured> => {
-  const order: Order = { ...job, milliseconds: effort.window }
-  const warming: Order = { ...job, milliseconds: patience * effort.warmUp, busy: effort.warmUp }
+  const { concurrency, keys, operation } = job
+  const order: Order = { concurrency, keys, operation, milliseconds: effort.window }
+  const warming: Order = { ...order, milliseconds: effort.warmUp, calls: job.calls }
   for (const worker of workers) await ask(worker.process, warming)
   const measured = new Map<string, Array<Round>>(workers.map(({ subject }) => [subject.id, []]))
   for (let round = 0; round < effort.rounds; round++) {

@@ -1,5 +1,5 @@
 /** One client in a process of its own, which measures a round whenever it is asked to. */
-import { summarizeRound, type Order, type Round } from "./rounds.ts"
+import { roundOf, type Order, type Round } from "./rounds.ts"
 import type { Client } from "./client.ts"
 import { idsOf, subjectOf } from "./subjects.ts"
 
@@ -33,12 +33,8 @@ const measure = async (order: Order): Promise<Round> => {
   const latencies: Array<number> = []
   const began = performance.now()
   const used = process.cpuUsage()
-  const busy = (): number => {
-    const { system, user } = process.cpuUsage(used)
-    return (system + user) / 1000
-  }
   const isOver = (now: number): boolean =>
-    now - began >= order.milliseconds || (order.busy !== undefined && busy() >= order.busy)
+    now - began >= order.milliseconds || (order.calls !== undefined && latencies.length >= order.calls)
   const loop = async () => {
     for (let before = began, done = false; !done;) {
       await call()
@@ -49,7 +45,8 @@ const measure = async (order: Order): Promise<Round> => {
     }
   }
   await Promise.all(Array.from({ length: order.concurrency }, loop))
-  return summarizeRound(latencies, performance.now() - began, busy())
+  const { system, user } = process.cpuUsage(used)
+  return roundOf(latencies, performance.now() - began, (system + user) / 1000)
 }
 
 process.on("message", (order: Order) => {

@@ -48,11 +48,18 @@ const freePort = () =>
 
 // The end of its input stops the server, so that it also ends with a parent that was killed.
 const script = `
-  "$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=600 \\
-    -c fsync="$4" -c log_min_messages=log -c log_min_error_statement=panic -c lc_messages=C </dev/null &
-  cat >/dev/null
-  kill -QUIT $!
-  wait $!
+  begin() {
+    "$1/postgres" -D "$2/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \\
+      -c max_connections=600 -c fsync="$4" -c log_min_messages=log -c log_min_error_statement=panic -c lc_messages=C \\
+      </dev/null &
+    server=$!
+  }
+  begin "$@"
+  while read -r word; do
+    if [ "$word" = up ]; then begin "$@"; else kill -QUIT "$server"; wait "$server"; fi
+  done
+  kill -QUIT "$server"
+  wait "$server"
   rm -rf "$2"
 `
 
@@ -65,6 +72,9 @@ export interface Postgres {
   readonly urlOf: (name: string) => string
   /** The rows of a query, their columns apart by tabs. */
   readonly query: (url: string, sql: string) => Promise<ReadonlyArray<ReadonlyArray<string>>>
+  /** Ends the server as a crash would, until it is told to come up again with what was committed. */
+  readonly down: () => void
+  readonly up: () => void
   readonly stop: () => Promise<void>
 }
 
@@ -82,7 +92,12 @@ const started = (child: ChildProcess) =>
 const asServer = (program: string, ...args: ReadonlyArray<string>): readonly [string, ReadonlyArray<string>] =>
   isRoot ? ["runuser", ["-u", "postgres", "--", program, ...args]] : [program, args]
 
-const clientOf = (folder: string, port: number, version: string, stop: () => Promise<void>): Postgres => {
+const clientOf = (
+  folder: string,
+  port: number,
+  version: string,
+  controls: Pick<Postgres, "down" | "up" | "stop">
+): Postgres => {
   const urlOf = (name: string) => `postgres://postgres@127.0.0.1:${port}/${name}`
   const query: Postgres["query"] = async (url, sql) => {
     const { stdout } = await run(join(folder, "psql"), ["-X", "-A", "-t", "-F", "\t", "-c", sql, url], {
@@ -94,7 +109,7 @@ const clientOf = (folder: string, port: number, version: string, stop: () => Pro
     version,
     query,
     urlOf,
-    stop,
+    ...controls,
     database: async (name) => {
       await query(urlOf("postgres"), `CREATE DATABASE "${name}"`)
       return urlOf(name)
@@ -125,5 +140,6 @@ export const startPostgres = async ({ durable = false } = {}): Promise<Postgres 
       child.once("exit", () => resolve())
       child.stdin.end()
     })
-  return clientOf(folder, port, version, stop)
+  const tell = (word: "down" | "up") => () => void child.stdin.write(`${word}\n`)
+  return clientOf(folder, port, version, { down: tell("down"), up: tell("up"), stop })
 }

@@ -8,11 +8,13 @@
  */
 import { fork, spawn, type ChildProcess } from "node:child_process"
 import { mkdtempSync, openSync, rmSync } from "node:fs"
-import { availableParallelism, cpus, loadavg, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
 import { parseArgs } from "node:util"
+import { circumstances, describe } from "../measurement/machine.ts"
+import { median } from "../measurement/statistics.ts"
 import * as configuration from "./configuration.ts"
 import type { Backends, Case, Measured, Servers, Task, Way } from "./measured.ts"
 
@@ -89,13 +91,6 @@ const measure = async (task: Task): Promise<Measured> => {
   return JSON.parse(written) as Measured
 }
 
-const median = (numbers: ReadonlyArray<number>): number => {
-  const sorted = numbers.toSorted((left, right) => left - right)
-  const middle = Math.floor(sorted.length / 2)
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
-}
-
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 interface Row {
@@ -144,9 +139,7 @@ const compare = async (which: Case, backends: Backends): Promise<boolean> => {
   )
 }
 
-const load = loadavg().map((one) => one.toFixed(1))
-say(`${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"}), Node ${process.versions.node}`)
-say(`load ${load.join(" ")} before the first round`)
+say(describe(circumstances()))
 const kept: Array<boolean> = []
 for (const servers of ["emulators", "memory"] as const) {
   if (!values.servers.includes(servers)) continue

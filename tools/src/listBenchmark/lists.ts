@@ -1,27 +1,12 @@
-/** Reads lists of growing length, and shows what that took. */
+/** Reads lists of growing length. */
 import { join } from "node:path"
 import { message, start } from "../measurement/processes.ts"
-import { group, range, short } from "../measurement/numbers.ts"
-import { median, summarize, type Summary } from "../measurement/statistics.ts"
-import { table } from "../measurement/table.ts"
+import { median, summarize } from "../measurement/statistics.ts"
 import { clients, type Reading } from "./client.ts"
+import type { LongList } from "./listsTable.ts"
 
 /** A short list, a long one, and one that no program should hold as one text. */
 export const lengths: ReadonlyArray<number> = [100, 10_000, 1_000_000]
-
-/**
- * One list as one client read it: medians of the rounds, in milliseconds of the clock and of the processor, and the most
- * resident memory before and ever, in MiB.
- */
-export interface LongList {
-  readonly client: string
-  readonly keys: number
-  readonly first: number
-  readonly total: Summary
-  readonly processor: number
-  readonly before: number
-  readonly peak: number
-}
 
 const file = (name: string): string => join(import.meta.dirname, name)
 
@@ -60,31 +45,3 @@ export const readLists = async (
   server.disconnect()
   return lists
 }
-
-/** The table of long lists. */
-export const listsTable = (lists: ReadonlyArray<LongList>): string =>
-  table(
-    [
-      "keys",
-      "client",
-      "first key, ms",
-      "all, ms",
-      "min to max",
-      "CPU, ms",
-      "keys a second",
-      "MiB before",
-      "MiB at most"
-    ],
-    lists.map(({ before, client, first, keys, peak, processor, total }) => [
-      group(keys),
-      client,
-      short(first),
-      short(total.median),
-      range(total),
-      short(processor),
-      group(Math.round((keys / total.median) * 1000)),
-      group(before),
-      group(peak)
-    ]),
-    ["client"]
-  )

@@ -3,7 +3,8 @@
  * its own, and prints when the first key came, the throughput, and the most resident memory. Numbers choose the lengths.
  */
 import { parseArgs } from "node:util"
-import { lengths, listsTable, readLists } from "./lists.ts"
+import { lengths, readLists } from "./lists.ts"
+import { listsTable } from "./listsTable.ts"
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -25,14 +25,14 @@ const shape: Manifest = {
   }
 }
 
-/** A package with a command ships the committed launcher, which exists before anything is built; one with a `schema` that. */
+/** A package with a command ships the committed launcher, which exists before anything is built; one with other folders those. */
 const shapeOf = ({ files, folder, manifest }: Package): Manifest => ({
   ...shape,
   files: [
     "src",
     "dist",
     ...(manifest.bin === undefined ? [] : ["bin"]),
-    ...(files.some((path) => path.startsWith(`${folder}/schema/`)) ? ["schema"] : [])
+    ...["schema", "deploy"].filter((name) => files.some((path) => path.startsWith(`${folder}/${name}/`)))
   ]
 })
 

@@ -4,12 +4,11 @@
  */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { head, row } from "../measurement/table.ts"
 import { bundle, type Bundle, type Size } from "./bundle.ts"
 import { adapters, alone, others, withAdapter } from "./programs.ts"
 
 const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(1)
-
-const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
 
 const cells = ({ compressed, minified }: Size): ReadonlyArray<string> => [kilobytes(minified), kilobytes(compressed)]
 
@@ -21,8 +20,7 @@ const folder = process.argv[2] ?? root
 
 const isInstalled = (name: string): boolean => existsSync(join(folder, "node_modules", name))
 
-console.log(row(["program that lists keys", "minified, kB", "gzip, kB", "of it effect and ky", "above them"]))
-console.log(row(["---", "--:", "--:", "--:", "--:"]))
+console.log(head(["program that lists keys", "minified, kB", "gzip, kB", "of it effect and ky", "above them"]))
 for (const [name, module] of adapters) {
   console.log(show(name, await bundle(withAdapter(name, module), join(root, "packages", module.toLowerCase()))))
 }

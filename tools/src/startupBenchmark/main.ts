@@ -5,8 +5,11 @@
  */
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
-import { cpus, tmpdir } from "node:os"
+import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { circumstances, describe } from "../measurement/machine.ts"
+import { median } from "../measurement/statistics.ts"
+import { head, row } from "../measurement/table.ts"
 import { programs, type Program } from "./programs.ts"
 
 interface Sample {
@@ -29,10 +32,6 @@ const measure = ({ command, environment = {} }: Program, folder: string): Sample
   return { wall, processor: (user + system) * 1000 }
 }
 
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
-
-const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
-
 const show = (name: string, samples: ReadonlyArray<Sample>, empty: ReadonlyArray<Sample>): string => {
   const walls = samples.map(({ wall }) => wall)
   const processor = median(samples.map((sample) => sample.processor))
@@ -48,6 +47,7 @@ const show = (name: string, samples: ReadonlyArray<Sample>, empty: ReadonlyArray
 }
 
 const rounds = Number(process.argv[2] ?? 21)
+const began = circumstances()
 const folder = mkdtempSync(join(tmpdir(), "keyfold-startup-"))
 try {
   const compared = programs(folder, dirname(process.execPath))
@@ -58,11 +58,8 @@ try {
     for (const program of compared) samples.get(program.name)?.push(measure(program, folder))
   }
   const empty = [...samples.values()][0] ?? []
-  console.log(
-    `Node ${process.versions.node}, ${process.platform} ${process.arch}, ${cpus().length} cores, ${rounds} rounds\n`
-  )
-  console.log(row(["program", "wall, ms", "min to max", "to empty", "CPU, ms", "to empty"]))
-  console.log(row(["---", "--:", "--:", "--:", "--:", "--:"]))
+  console.log(`${describe(began)} ${rounds} rounds.\n`)
+  console.log(head(["program", "wall, ms", "min to max", "to empty", "CPU, ms", "to empty"]))
   for (const [name, measured] of samples) console.log(show(name, measured, empty))
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -1,5 +1,5 @@
 /** The text that gives a configuration a gateway. */
-import { isMap, parseDocument } from "yaml"
+import { isMap, parseDocument, type Document } from "yaml"
 
 /** What is to be written at the end of the file, and the tenant that it has from then on, where it had none. */
 export interface Added {
@@ -7,11 +7,14 @@ export interface Added {
   readonly tenant: string | undefined
 }
 
+/** The database, beside the file. */
+export const database = "keyfold-gateway.db"
+
 const gateway = (pepper: string): string => `
 # How keyfold serve serves the tenants over HTTP, with a console in the browser. Keep the pepper: without it no caller is
 # let in any more.
 gateway:
-  url: "sqlite:keyfold-gateway.db"
+  url: "sqlite:${database}"
   pepper: { file: ${JSON.stringify(pepper)} }
 `
 
@@ -29,12 +32,21 @@ const rotations = `
 rotations: {}
 `
 
+/** Aliases that unfold to too much have no value. */
+const plain = (document: Document): unknown => {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch {
+    return undefined
+  }
+}
+
 /** The value of a text with nothing in it but one mapping in block style, to the end of which a member can be added. */
 const mappingIn = (text: string): Readonly<Record<string, unknown>> | undefined => {
   const document = parseDocument(text, { prettyErrors: false, stringKeys: true, logLevel: "silent" })
   if (document.errors.length > 0 || !isMap(document.contents) || document.contents.flow === true) return undefined
-  const value: unknown = document.toJS()
-  return typeof value === "object" && value !== null ? { ...value } : undefined
+  const value = plain(document)
+  return isRecord(value) ? value : undefined
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -62,6 +74,7 @@ export const added = (text: string, pepper: string): Added | undefined | "unclea
   const after = mappingIn(`${text}${more}`)
   const kept = Object.entries(after ?? {}).filter(([name]) => !Object.hasOwn(members, name))
   // An end of the document, or an indentation that goes on, would change what stands above.
-  if (JSON.stringify(Object.fromEntries(kept)) !== JSON.stringify(before)) return "unclear"
+  const isWhole = Object.keys(members).every((name) => after !== undefined && Object.hasOwn(after, name))
+  if (!isWhole || JSON.stringify(Object.fromEntries(kept)) !== JSON.stringify(before)) return "unclear"
   return { text: more, tenant: store === undefined ? undefined : tenant }
 }

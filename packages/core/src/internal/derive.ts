@@ -1,26 +1,38 @@
 /** Operations a backend does not have, made from those it has. */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import { DriverError, type Driver, type DriverPage, type ListRequest } from "../Driver.ts"
 import { statuses } from "../KeyList.ts"
 import { NotFound } from "../KeyStoreError.ts"
 import type { Store } from "./calls.ts"
-import { retrying, type Engine } from "./retry.ts"
+import { retrying, type Batches, type Engine } from "./retry.ts"
 
-/** The keys of native pages, one batch a page, requested as they are consumed. */
-export const batchesOf = <E>(
+/** The keys of native pages, one batch a page, requested as they are pulled. */
+export const pulledPages = <E>(
   page: (position: string | undefined) => Effect.Effect<DriverPage, E>
-): Stream.Stream<ReadonlyArray<ApiKey>, E> =>
-  Stream.paginate(undefined as string | undefined, (position) =>
-    Effect.map(page(position), ({ keys, next }) => [[keys], Option.fromUndefinedOr(next)])
+): Batches<ReadonlyArray<ApiKey>, E> => {
+  let position: string | undefined
+  let isOver = false
+  return Effect.suspend((): Batches<ReadonlyArray<ApiKey>, E> =>
+    isOver
+      ? Cause.done()
+      : Effect.map(page(position), ({ keys, next }) => {
+          position = next
+          isOver = next === undefined
+          return Arr.of(keys)
+        })
   )
+}
 
 /** Every key of one listing, natively paged or not, in the driver's order. */
 export const listAll = ({ list }: Driver, request: ListRequest): Stream.Stream<ReadonlyArray<ApiKey>, DriverError> =>
-  list.kind === "stream" ? list.open(request) : batchesOf((position) => list.page({ ...request, limit: 500, position }))
+  list.kind === "stream"
+    ? list.open(request)
+    : Stream.fromPull(Effect.sync(() => pulledPages((position) => list.page({ ...request, limit: 500, position }))))
 
 type Found<A> = ReadonlyMap<string, A>
 

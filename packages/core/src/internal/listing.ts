@@ -1,7 +1,10 @@
 /** Listing keys: as a stream to the end, and as pages for stateless callers. */
 import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ApiKey } from "../ApiKey.ts"
 import type { DriverPage, ListRequest } from "../Driver.ts"
@@ -9,45 +12,60 @@ import { completeness, statuses, type Filter, type Page, type PageRequest } from
 import type { KeyStore } from "../KeyStore.ts"
 import { InvalidRequest, type KeyStoreError } from "../KeyStoreError.ts"
 import { checked, failed, guarded, present, refused, type Store } from "./calls.ts"
-import { batchesOf, pageFromKeys } from "./derive.ts"
-import { retrying, retryingStream, type CallFailure } from "./retry.ts"
+import { pageFromKeys, pulledPages } from "./derive.ts"
+import { retrying, retryingPull, type Batches, type CallFailure } from "./retry.ts"
 import { checkFilter } from "./spec.ts"
-import { observed, observedStream } from "./telemetry.ts"
+import { observed, observedPull } from "./telemetry.ts"
 
 const defaultLimit = 100
 const highestLimit = 1000
 
 const listRequest = (filter: Filter): ListRequest => ({ owner: filter.owner, statuses: statuses(filter) })
 
-/** Presents one batch and drops what the filter does not ask for; a backend may send more than asked. */
-const select = (store: Store, filter: Filter, keys: ReadonlyArray<ApiKey>, now: DateTime.Utc): Array<ApiKey> => {
-  const asked = new Set(statuses(filter))
+/** Presents keys and drops what the filter does not ask for; a backend may send more than asked. */
+const select = (store: Store, filter: Filter, batches: ReadonlyArray<ReadonlyArray<ApiKey>>, now: DateTime.Utc) => {
+  const asked = statuses(filter)
   const selected: Array<ApiKey> = []
-  for (const raw of keys) {
-    const key = present(store, raw, now)
-    if (asked.has(key.status) && (filter.owner === undefined || key.owner === filter.owner)) selected.push(key)
+  for (const keys of batches) {
+    for (const raw of keys) {
+      const key = present(store, raw, now)
+      if (asked.includes(key.status) && (filter.owner === undefined || key.owner === filter.owner)) selected.push(key)
+    }
   }
   return selected
 }
 
-/** The keys of one listing as the driver gives them, with the engine's retries. */
-export const batches = (
-  store: Pick<Store, "driver" | "engine">,
-  filter: Filter
-): Stream.Stream<ReadonlyArray<ApiKey>, CallFailure> => {
-  const listing = store.driver.list
+type Listed = Pick<Store, "driver" | "engine">
+
+const pulled = (
+  { driver: { list }, engine }: Listed,
+  filter: Filter,
+  scope: Scope.Scope
+): Batches<ReadonlyArray<ApiKey>, CallFailure> => {
   const request = listRequest(filter)
-  if (listing.kind === "stream") return retryingStream("list", store.engine, () => listing.open(request))
-  return batchesOf((position) =>
-    retrying("list", store.engine, () => listing.page({ ...request, limit: highestLimit, position }))
-  )
+  return list.kind === "stream"
+    ? retryingPull("list", engine, () => list.open(request), scope)
+    : pulledPages((position) =>
+        retrying("list", engine, () => list.page({ ...request, limit: highestLimit, position }))
+      )
 }
 
-const selected = (store: Store, filter: Filter): Stream.Stream<Array<ApiKey>, KeyStoreError> =>
-  batches(store, filter).pipe(
-    Stream.mapEffect((keys) => Effect.map(DateTime.now, (now) => select(store, filter, keys, now))),
-    Stream.mapError((failure) => failed(store, "list", failure))
-  )
+/** The keys of one listing as the driver gives them, with the engine's retries. */
+export const batches = (store: Listed, filter: Filter): Stream.Stream<ReadonlyArray<ApiKey>, CallFailure> =>
+  Stream.fromChannel(Channel.fromTransform((_, scope: Scope.Scope) => Effect.sync(() => pulled(store, filter, scope))))
+
+/** The keys of one listing as callers see them. */
+const selected = (store: Store, filter: Filter, scope: Scope.Scope): Batches<ApiKey, KeyStoreError> => {
+  const next: Batches<ApiKey, KeyStoreError> = Effect.matchEffect(pulled(store, filter, scope), {
+    onFailure: (failure) => Effect.fail(Cause.isDone(failure) ? failure : failed(store, "list", failure)),
+    onSuccess: (found) =>
+      Effect.flatMap(DateTime.now, (now) => {
+        const keys = select(store, filter, found, now)
+        return Arr.isArrayNonEmpty(keys) ? Effect.succeed(keys) : next
+      })
+  })
+  return next
+}
 
 const checkedFilter = (store: Store, filter: Filter): Effect.Effect<Filter, KeyStoreError> =>
   checked(store, "list", checkFilter(store.driver, filter))
@@ -60,13 +78,13 @@ const fetchPage = Effect.fnUntraced(function* (
 ): Effect.fn.Return<DriverPage, KeyStoreError> {
   const listing = store.driver.list
   if (listing.kind === "stream") {
-    const keys = (yield* Stream.runCollect(selected(store, filter))).flat()
-    return pageFromKeys(keys, position, limit)
+    const keys = Channel.fromTransform((_, scope: Scope.Scope) => Effect.sync(() => selected(store, filter, scope)))
+    return pageFromKeys(yield* Stream.runCollect(Stream.fromChannel(keys)), position, limit)
   }
   const page = yield* retrying("list", store.engine, () =>
     listing.page({ ...listRequest(filter), limit, position })
   ).pipe(Effect.mapError((failure) => failed(store, "list", failure)))
-  return { ...page, keys: select(store, filter, page.keys, yield* DateTime.now) }
+  return { ...page, keys: select(store, filter, [page.keys], yield* DateTime.now) }
 })
 
 const readPage = Effect.fnUntraced(function* (
@@ -93,14 +111,10 @@ const readPage = Effect.fnUntraced(function* (
 /** Makes `list` and `listPage` of a store. */
 export const makeListing = (store: Store): Pick<KeyStore["Service"], "list" | "listPage"> => ({
   list: (filter = {}) =>
-    guarded(store, "list").pipe(
-      Effect.andThen(checkedFilter(store, filter)),
-      Effect.as(selected(store, filter)),
-      Stream.unwrap,
-      // Flattening them as iterables holds on to batches that are long gone.
-      Stream.filter(Arr.isArrayNonEmpty),
-      Stream.flattenArray,
-      (listing) => observedStream(store.engine.meter, "list", listing)
+    observedPull(store.engine.meter, "list", (scope) =>
+      Effect.map(Effect.andThen(guarded(store, "list"), checkedFilter(store, filter)), () =>
+        selected(store, filter, scope)
+      )
     ),
   listPage: (request = {}) => observed(store.engine.meter, "list", readPage(store, request))
 })

@@ -1,9 +1,14 @@
 /** The retry engine: runs attempts of one call until one succeeds or the policy is used up. */
+import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { DriverError } from "../Driver.ts"
 import type { Operation, Reason } from "../KeyStoreError.ts"
@@ -118,32 +123,60 @@ export const retrying = Effect.fnUntraced(function* <A>(
   }
 })
 
-/** Runs a stream again from its start while it fails before its first element; later failures end it. */
-export const retryingStream = <A>(
+/** Batches of a list, one chunk of them a pull. */
+export type Batches<A, E> = Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>
+
+type Open<A> = () => Stream.Stream<ReadonlyArray<A>, DriverError>
+
+/** Opens one attempt at a list; where it ends, by itself or with the scope, it is closed. */
+const openedOnce = <A>(
+  operation: Operation,
+  { meter }: Engine,
+  open: Open<A>,
+  scope: Scope.Scope
+): Effect.Effect<Batches<ReadonlyArray<A>, DriverError>> =>
+  Effect.suspend(() => {
+    const own = Scope.forkUnsafe(scope)
+    const attempted = (exit: Exit.Exit<unknown, unknown>) =>
+      Exit.isSuccess(exit) ? meter.attempted(operation, undefined) : Effect.void
+    return Scope.addFinalizerExit(own, attempted).pipe(
+      Effect.flatMap(() => Channel.toPullScoped(Stream.toChannel(open()), own)),
+      Effect.map(Effect.onError((cause) => Scope.close(own, Pull.doneExitFromCause(cause))))
+    )
+  })
+
+/**
+ * Pulls a stream, and pulls it again from its start while it fails before its first element; later failures end it. An
+ * attempt that failed is closed before the next one.
+ */
+export const retryingPull = <A>(
   operation: Operation,
   engine: Engine,
-  open: () => Stream.Stream<ReadonlyArray<A>, DriverError>
-): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
-  Stream.unwrap(
-    Effect.map(start(engine), (limits) => {
-      let emitted = false
-      const once = (number: number): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
-        Stream.suspend(open).pipe(
-          Stream.tap((batch) => Effect.sync(() => void (emitted ||= batch.length > 0))),
-          Stream.onExit((exit) => (Exit.isSuccess(exit) ? engine.meter.attempted(operation, undefined) : Effect.void)),
-          Stream.catch((error) =>
-            emitted
-              ? Stream.fromEffect(
-                  Effect.andThen(
-                    engine.meter.attempted(operation, error.reason._tag),
-                    Effect.fail({ error, attempts: number, exhausted: false })
-                  )
-                )
-              : Stream.unwrap(Effect.as(waitOrFail(operation, limits, number, error), attempt(number + 1)))
-          )
+  open: Open<A>,
+  scope: Scope.Scope
+): Batches<ReadonlyArray<A>, CallFailure> => {
+  type Attempt = Batches<ReadonlyArray<A>, CallFailure>
+  let emitted = false
+  const failed = (limits: Limits, number: number, error: DriverError): Attempt =>
+    emitted
+      ? Effect.andThen(
+          engine.meter.attempted(operation, error.reason._tag),
+          Effect.fail({ error, attempts: number, exhausted: false })
         )
-      const attempt = (number: number): Stream.Stream<ReadonlyArray<A>, CallFailure> =>
-        Stream.unwrap(Effect.as(takeTurn(limits, number), once(number)))
-      return attempt(1)
-    })
-  )
+      : Effect.andThen(waitOrFail(operation, limits, number, error), begin(limits, number + 1))
+  const begin = (limits: Limits, number: number): Attempt =>
+    Effect.andThen(takeTurn(limits, number), openedOnce(operation, engine, open, scope)).pipe(
+      Effect.flatMap((batches) => {
+        current = Effect.matchEffect(batches, {
+          onFailure: (error) => (Cause.isDone(error) ? Effect.fail(error) : failed(limits, number, error)),
+          onSuccess: (chunk) => {
+            emitted ||= chunk.some((batch) => batch.length > 0)
+            return Effect.succeed(chunk)
+          }
+        })
+        return current
+      })
+    )
+  let current: Attempt = Effect.flatMap(start(engine), (limits) => begin(limits, 1))
+  return Effect.suspend(() => current)
+}

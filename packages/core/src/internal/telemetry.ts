@@ -1,15 +1,19 @@
 /** Spans, metrics and log annotations of a store. Every name here is listed in docs/observability.md, and no others exist. */
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ParentSpan } from "effect/Tracer"
+import { ParentSpan, TracerKey } from "effect/Tracer"
 import { isKeyStoreError, type Operation, type Reason } from "../KeyStoreError.ts"
 import type { Priority } from "../RequestBudget.ts"
+import type { Batches } from "./retry.ts"
 
 /** What is measured as one call. */
 export type Call = Operation | "recover" | "sweepOrphans"
@@ -147,17 +151,51 @@ const spanOptions = ({ site }: Meter, call: Call) => ({
   captureStackTrace: false
 })
 
-/** Measures a call and gives it a span. */
-export const observed = <A, E>(meter: Meter, call: Call, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.withSpan(measured(meter, call, effect), `KeyStore.${call}`, spanOptions(meter, call))
+/** Whether anybody looks at spans: without a tracer they would be made for nobody. */
+const isTraced = ({ mapUnsafe }: Context.Context<never>): boolean => mapUnsafe.has(TracerKey)
 
-/** Measures a list and gives it a span, until its last element was taken or its consumer stopped. */
-export const observedStream = <A, E>(meter: Meter, call: Call, stream: Stream.Stream<A, E>): Stream.Stream<A, E> =>
-  Stream.unwrap(
-    Effect.contextWith((context: Context.Context<never>) =>
-      Effect.succeed(Stream.onExit(stream, begin(meter, call, context)))
+/** Measures a call and gives it a span. */
+export const observed = <A, E>(meter: Meter, call: Call, effect: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+  const measuring = measured(meter, call, effect)
+  return Effect.contextWith((context: Context.Context<never>) =>
+    isTraced(context) ? Effect.withSpan(measuring, `KeyStore.${call}`, spanOptions(meter, call)) : measuring
+  )
+}
+
+/** Measures a list and gives it a span, from its first pull until it ends or its consumer stopped. */
+export const observedPull = <A, E>(
+  meter: Meter,
+  call: Call,
+  open: (scope: Scope.Scope) => Effect.Effect<Batches<A, E>, E>
+): Stream.Stream<A, E> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_, scope: Scope.Scope) =>
+      Effect.contextWith((context: Context.Context<never>) => {
+        const own = Scope.forkUnsafe(scope)
+        let current: Batches<A, E> = Effect.flatMap(open(own), (pull) => (current = pull))
+        const pull = Effect.onError(
+          Effect.suspend(() => current),
+          (cause) => Scope.close(own, Pull.doneExitFromCause(cause))
+        )
+        const end = begin(meter, call, context)
+        if (!isTraced(context)) return Effect.as(Scope.addFinalizerExit(own, end), pull)
+        return Effect.flatMap(
+          Scope.provide(Effect.makeSpanScoped(`KeyStore.${call}`, spanOptions(meter, call)), own),
+          (span) => {
+            const spanned = Effect.provideService(ParentSpan, span)
+            return Effect.as(
+              Scope.addFinalizerExit(own, (exit) => spanned(end(exit))),
+              spanned(pull)
+            )
+          }
+        )
+      })
     )
-  ).pipe(Stream.withSpan(`KeyStore.${call}`, spanOptions(meter, call)))
+  )
+
+/** The same for a list that is a stream already. */
+export const observedStream = <A, E>(meter: Meter, call: Call, stream: Stream.Stream<A, E>): Stream.Stream<A, E> =>
+  observedPull(meter, call, (scope) => Channel.toPullScoped(Stream.toChannel(stream), scope))
 
 /** Gives work behind the scenes a span. */
 export const behindTheScenes = <A, E, R>(

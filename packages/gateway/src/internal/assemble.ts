@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Audit } from "../Audit.ts"
-import type { Limits, Listen, Options } from "../Gateway.ts"
+import type { Limits, Listen, Options, Route } from "../Gateway.ts"
 import * as access from "./access.ts"
 import * as admission from "./admission.ts"
 import * as auditStorage from "./auditStorage.ts"
@@ -140,6 +140,14 @@ const ending = Effect.map(Deferred.make<void>(), (over) => {
   }
 })
 
+/** Leaves the paths of the console to it. */
+const checkPaths = (routes: ReadonlyArray<Route>): Effect.Effect<void, ConfigurationError> => {
+  const taken = routes.find(({ path }) => path === "/" || path.startsWith("/console/"))
+  if (taken === undefined) return Effect.void
+  const fix = "Serve it under another path, or switch the console off with console: false."
+  return Effect.fail(failure("routes", `the path ${taken.path} is the console's.`, fix))
+}
+
 /** Makes what answers requests. The scope's end closes what it uses. */
 export const assemble = Effect.fnUntraced(function* (
   options: Options & Listen
@@ -149,6 +157,7 @@ export const assemble = Effect.fnUntraced(function* (
   const entrance = access.make({ audit, backends, callers, limits, own, refusals })
   const extra = yield* options.routes?.(entrance) ?? Effect.succeed([])
   const hasConsole = options.console !== false
+  if (hasConsole) yield* checkPaths(extra)
   const { told, ...phases } = yield* ending
   const settings = {
     ...(yield* settingsOf(options)),

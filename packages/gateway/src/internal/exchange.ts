@@ -57,7 +57,8 @@ const pathOf = (url: string): string => url.split(/[?#]/, 1)[0] ?? url
 
 const unrouted = (request: HttpServerRequest, methods: Methods): Problem => {
   const allowed = methods(pathOf(request.url))
-  return allowed.length === 0
+  // A path whose escapes are no UTF-8 fits a pattern, and no route.
+  return allowed.length === 0 || allowed.includes(request.method)
     ? problem("not-found", "Nothing is served under this path.")
     : problem("method-not-allowed", `Use ${allowed.join(" or ")}.`, {}, { allow: allowed.join(", ") })
 }

@@ -1,13 +1,12 @@
 /** The keys of a tenant. */
 import { KeyId, type KeyRef, type Revocation } from "@keyfold/core/ApiKey"
-import type { Page } from "@keyfold/core/KeyList"
-import type { Verification } from "@keyfold/core/Verification"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { answer, withStore } from "./answering.ts"
 import { api } from "./contract.ts"
 import { create, type Means } from "./creating.ts"
+import * as keyAnswers from "./keyAnswers.ts"
 import { revoke } from "./revoking.ts"
 
 const refOf = (id: string, owner: string | undefined): KeyRef => ({
@@ -17,22 +16,11 @@ const refOf = (id: string, owner: string | undefined): KeyRef => ({
 
 const millis = (duration: Duration.Duration): number => Duration.toMillis(duration)
 
-const pageOf = ({ completeness: { excluded, hidden, lag }, keys, next }: Page) => ({
-  keys,
-  ...(next === undefined ? {} : { next }),
-  completeness: { excluded, hidden, lagMillis: millis(lag) }
-})
-
 const revocationOf = ({ alreadyRevoked, effectiveWithin, id }: Revocation) => ({
   id,
   ...(alreadyRevoked === undefined ? {} : { alreadyRevoked }),
   effectiveWithinMillis: millis(effectiveWithin)
 })
-
-const verificationOf = (verification: Verification) =>
-  verification.valid
-    ? { valid: true, ...(verification.key === undefined ? {} : { key: verification.key }) }
-    : { valid: false, ...(verification.reason === undefined ? {} : { reason: verification.reason }) }
 
 const refer = ({ params, query }: { params: { readonly id: string }; query: { readonly owner?: string } }): KeyRef =>
   refOf(params.id, query.owner)
@@ -46,14 +34,20 @@ export const layer = (means: Means) => {
         answer(
           Effect.map(
             withStore(backends, (store) => store.listPage(query)),
-            pageOf
+            keyAnswers.ofPage
           )
         ),
       create: ({ headers, payload: spec }) =>
         answer(
           create(means, { spec, idempotencyKey: headers["idempotency-key"], reason: headers["x-keyfold-reason"] })
         ),
-      get: (request) => answer(withStore(backends, (store) => store.get(refer(request)))),
+      get: (request) =>
+        answer(
+          Effect.map(
+            withStore(backends, (store) => store.get(refer(request))),
+            keyAnswers.ofKey
+          )
+        ),
       revoke: (request) =>
         answer(Effect.map(revoke(means, refer(request), request.headers["x-keyfold-reason"]), revocationOf)),
       usage: (request) => answer(withStore(backends, (store) => store.usage(refer(request)))),
@@ -61,7 +55,7 @@ export const layer = (means: Means) => {
         answer(
           Effect.map(
             withStore(backends, (store) => store.verify(payload.secret)),
-            verificationOf
+            keyAnswers.ofVerification
           )
         )
     })

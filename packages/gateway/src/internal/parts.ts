@@ -36,7 +36,8 @@ export const forBodies = [...forBackends, known[413], known[415]] as const
 
 /** The tenant in a path. */
 export const Tenant = wire.Text.check(Schema.isNonEmpty({ expected: "a tenant" }))
-const Id = wire.Text.check(Schema.isNonEmpty({ expected: "a key's id" }))
+/** The id of a key. */
+export const Id = wire.Text.check(Schema.isNonEmpty({ expected: "a key's id" }))
 /** The path of a tenant. */
 export const ofTenant = { tenant: Tenant }
 /** The path of a key. */

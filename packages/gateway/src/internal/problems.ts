@@ -1,9 +1,9 @@
 /** What fails a request, as the problem that is answered. */
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
-import type { KeyStoreError, Reason } from "@keyfold/core/KeyStoreError"
+import type { KeyStoreError, Operation, Reason } from "@keyfold/core/KeyStoreError"
 import * as Duration from "effect/Duration"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { make, types, uri, type Details, type Name, type Problem } from "../Problem.ts"
+import { make, types, uri, type Details, type FieldError, type Name, type Problem } from "../Problem.ts"
 
 const seconds = (duration: Duration.Duration): number => Math.max(1, Math.ceil(Duration.toSeconds(duration)))
 
@@ -77,23 +77,33 @@ const factsOf = ({ operationId, reason }: KeyStoreError): Details => ({
   ...(reason._tag === "Unsupported" ? { capability: reason.capability } : {})
 })
 
-const fieldsOf = (reason: Reason): Details => {
+/** Where a member that a store does not accept came from: everything but what is sent to be made or judged is addressed. */
+const placeOf = (operation: Operation, field: string): FieldError["in"] => {
+  if (operation === "create" || operation === "verify") return "body"
+  return field === "id" ? "path" : "query"
+}
+
+const fieldsOf = (reason: Reason, operation: Operation): Details => {
   if (reason._tag !== "InvalidRequest" || reason.field === undefined) return {}
-  if (reason.field === "cursor" || reason.field === "limit") {
-    return { field: reason.field, errors: [{ in: "query", pointer: reason.field, detail: reason.problem }] }
-  }
-  const pointer = pointerOf(reason.field)
-  return { field: pointer, errors: [{ in: "body", pointer, detail: reason.problem }] }
+  const place = placeOf(operation, reason.field)
+  const pointer = place === "body" ? pointerOf(reason.field) : reason.field
+  return { field: pointer, errors: [{ in: place, pointer, detail: reason.problem }] }
 }
 
 /** Turns the reason that a store failed for into a problem. */
-export const fromReason = (reason: Reason): Problem => make(nameOf[reason._tag], detailOf(reason), fieldsOf(reason))
+export const fromReason = (reason: Reason): Problem =>
+  make(nameOf[reason._tag], detailOf(reason), fieldsOf(reason, "create"))
 
 /** Turns what a store failed with into a problem. */
 export const fromKeyStore = (error: KeyStoreError): Problem => {
   const { reason } = error
   const [wait, headers] = waiting(error.retryAfter)
-  return make(nameOf[reason._tag], detailOf(reason), { ...factsOf(error), ...fieldsOf(reason), ...wait }, headers)
+  return make(
+    nameOf[reason._tag],
+    detailOf(reason),
+    { ...factsOf(error), ...fieldsOf(reason, error.operation), ...wait },
+    headers
+  )
 }
 
 /** Says that a tenant's store cannot be opened: why is the operator's business. */

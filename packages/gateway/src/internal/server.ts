@@ -1,24 +1,18 @@
 /** The socket: who is slow, too large or gone does not hold up the others. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { BaseFolder } from "@keyfold/core/Adapter"
-import { ConfigurationError } from "@keyfold/core/ConfigurationError"
+import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { readFileSync } from "node:fs"
-import { createServer, type Server, type ServerOptions } from "node:http"
-import { createServer as createSecureServer } from "node:https"
+import type { Server, ServerOptions } from "node:http"
 import type { Socket } from "node:net"
-import { resolve } from "node:path"
 import type { Listen, Options } from "../Gateway.ts"
 import { types, uri } from "../Problem.ts"
 import type { Assembled } from "./assemble.ts"
+import { serverOf } from "./certificate.ts"
 import { addressOf, unheard } from "./listening.ts"
 import { untraced } from "./webHandler.ts"
-
-const failure = (field: string, problem: string, fix: string) =>
-  new ConfigurationError({ field: `gateway.${field}`, problem, fix })
 
 const second = 1000
 
@@ -36,14 +30,6 @@ const serverOptions = ({
     requireHostHeader: true
   }
 }
-
-const read = (field: string, path: string): Effect.Effect<Buffer, ConfigurationError> =>
-  Effect.flatMap(BaseFolder, (folder) =>
-    Effect.try({
-      try: () => readFileSync(resolve(folder ?? "", path)),
-      catch: () => failure(`tls.${field}`, "the file cannot be read.", "Name a PEM file that this user may read.")
-    })
-  )
 
 const refusals: Readonly<Record<string, readonly [status: string, detail: string]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "The headers are too large."],
@@ -64,22 +50,6 @@ const refuse = (error: Error & { readonly code?: string }, socket: Socket): void
   ]
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`)
 }
-
-const create = Effect.fnUntraced(function* (
-  options: Options & Listen
-): Effect.fn.Return<() => Server, ConfigurationError> {
-  const { tls } = options
-  const common = serverOptions(options)
-  if (tls === undefined) return () => createServer(common)
-  const [cert, key] = [yield* read("certificate", tls.certificate), yield* read("key", tls.key)]
-  return yield* Effect.try({
-    try: () => {
-      const server = createSecureServer({ ...common, cert, key, minVersion: "TLSv1.2" })
-      return () => server
-    },
-    catch: () => failure("tls", "the certificate and the key do not fit each other.", "Name a certificate and its key.")
-  })
-})
 
 /** So long the answers of calls that were given up may take to be sent. */
 const sending = Duration.seconds(1)
@@ -114,13 +84,19 @@ const ending = (
   }
 }
 
+/** Where it is listened, and how the certificate is read again. */
+export interface Listening {
+  readonly url: string
+  readonly renew: Effect.Effect<void>
+}
+
 /** Answers on a socket until the scope closes, and tells where. */
 export const listen = Effect.fnUntraced(function* (
   assembled: Assembled,
   options: Options & Listen
-): Effect.fn.Return<string, ConfigurationError, Scope.Scope> {
+): Effect.fn.Return<Listening, ConfigurationError, Scope.Scope> {
   const { host = "127.0.0.1", port = 8080, tls } = options
-  const server = (yield* create(options))()
+  const { renew, server } = yield* serverOf(options, serverOptions(options))
   const { begin, finish, shutdown } = ending(assembled, options, server)
   server.maxHeadersCount = 100
   // Whoever takes no more of an answer than this, for this long, is cut off.
@@ -134,5 +110,5 @@ export const listen = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => begin)
   const address = addressOf(server)
   if (address === undefined) return yield* unheard("port", host, port, undefined)
-  return `http${tls === undefined ? "" : "s"}://${address}`
+  return { url: `http${tls === undefined ? "" : "s"}://${address}`, renew }
 })

@@ -2,6 +2,7 @@
 import { InvalidResponse } from "@keyfold/core/KeyStoreError"
 import * as Schema from "effect/Schema"
 import { undocumented } from "./badBody.ts"
+import { joined } from "./joined.ts"
 import * as jsonItems from "./jsonItems.ts"
 import * as plainDecoder from "./plainDecoder.ts"
 
@@ -11,23 +12,35 @@ import * as plainDecoder from "./plainDecoder.ts"
  */
 const stretch = 64 * 1024
 
-/** Turns pieces of a body into the items they complete; undefined stands for the end of the body. */
-const makeParser = (path: ReadonlyArray<string>) => {
+const wholeText = new TextDecoder()
+
+/** Turns stretches of a long body into the items they complete; `isEnd` stands with the last of them. */
+const makeLongParser = (path: ReadonlyArray<string>) => {
   const decoder = new TextDecoder()
   const reading = jsonItems.make(path)
-  let waiting = ""
-  let isLong = false
+  return (bytes: Uint8Array, isEnd: boolean): jsonItems.Items => {
+    const items = jsonItems.write(reading, decoder.decode(bytes, { stream: !isEnd }))
+    return !isEnd || items instanceof InvalidResponse ? items : (jsonItems.end(reading) ?? items)
+  }
+}
+
+/** Turns pieces of a body into the items they complete; undefined stands for the end of the body. */
+const makeParser = (path: ReadonlyArray<string>) => {
+  let waiting: Array<Uint8Array> = []
+  let length = 0
+  let parseLong: ReturnType<typeof makeLongParser> | undefined
   return (piece: Uint8Array | undefined): jsonItems.Items => {
-    const text = waiting + (piece === undefined ? decoder.decode() : decoder.decode(piece, { stream: true }))
-    waiting = ""
-    if (piece === undefined && !isLong) return jsonItems.parseWhole(text, path)
-    if (piece !== undefined && text.length < stretch) {
-      waiting = text
-      return []
+    if (piece !== undefined) {
+      waiting.push(piece)
+      length += piece.length
+      if (length < stretch) return []
     }
-    isLong = true
-    const items = jsonItems.write(reading, text)
-    return piece !== undefined || items instanceof InvalidResponse ? items : (jsonItems.end(reading) ?? items)
+    const bytes = joined(waiting, length)
+    waiting = []
+    length = 0
+    if (piece === undefined && parseLong === undefined) return jsonItems.parseWhole(wholeText.decode(bytes), path)
+    parseLong ??= makeLongParser(path)
+    return parseLong(bytes, piece === undefined)
   }
 }
 

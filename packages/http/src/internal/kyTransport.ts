@@ -1,7 +1,12 @@
 /** The default transport: ky, with everything switched off that Keyfold decides itself. */
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import type { DriverError } from "@keyfold/core/Driver"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import ky from "ky"
 import * as Exchange from "../Exchange.ts"
@@ -20,13 +25,37 @@ const refuseNodeOptions = (options: ConnectionOptions): ConfigurationError | und
       })
 }
 
-const bytesOf = (response: Response): Stream.Stream<Uint8Array, DriverError> =>
-  response.body === null
+type Bytes = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, DriverError>
+
+/** The pieces of a body; one that was not read to its end is cancelled when the scope closes. */
+const piecesOf = (body: ReadableStream<Uint8Array>, scope: Scope.Scope, ended: () => void): Effect.Effect<Bytes> =>
+  Effect.suspend(() => {
+    const reader = body.getReader()
+    let isOver = false
+    const over = (end: Bytes): Bytes => {
+      isOver = true
+      return end
+    }
+    const pull: Bytes = Effect.callback((resume) => {
+      reader.read().then(
+        ({ done, value }) => {
+          if (!done) return resume(Effect.succeed(Arr.of(value)))
+          ended()
+          return resume(over(Cause.done()))
+        },
+        (cause: unknown) => resume(over(Effect.fail(fromCause(cause))))
+      )
+    })
+    const cancel = Effect.sync(() => {
+      if (!isOver) reader.cancel().catch(() => {})
+    })
+    return Effect.as(Scope.addFinalizer(scope, cancel), pull)
+  })
+
+const bytesOf = ({ body }: Response, ended: () => void): Stream.Stream<Uint8Array, DriverError> =>
+  body === null
     ? Stream.empty
-    : Stream.fromReadableStream({
-        evaluate: () => response.body ?? new ReadableStream<Uint8Array>(),
-        onError: fromCause
-      })
+    : Stream.fromChannel(Channel.fromTransform((_, scope: Scope.Scope) => piecesOf(body, scope, ended)))
 
 const readText = async (response: Response, limit: number): Promise<string | undefined> => {
   if (response.body === null) return ""
@@ -44,11 +73,15 @@ const readText = async (response: Response, limit: number): Promise<string | und
   return text + decoder.decode()
 }
 
-const toResponse = (response: Response): TransportResponse => ({
+const toResponse = (response: Response, ended: () => void): TransportResponse => ({
   status: response.status,
   header: (name) => response.headers.get(name) ?? undefined,
-  text: Exchange.boundedText((limit) => readText(response, limit)),
-  bytes: bytesOf(response)
+  text: Exchange.boundedText(async (limit) => {
+    const text = await readText(response, limit)
+    if (text !== undefined) ended()
+    return text
+  }),
+  bytes: bytesOf(response, ended)
 })
 
 /** Builds the default transport. */

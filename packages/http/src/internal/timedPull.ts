@@ -73,11 +73,11 @@ const watch = <A, E>(
  * Two fibers do that for all pulls until the scope closes: a race for each of them, and there are as many as a long body has
  * pieces, would cost more than reading the piece, and what it leaves behind holds on to what was read.
  */
-export const make = Effect.fnUntraced(function* <A, E>(
+export const make = <A, E>(
   after: Duration.Duration,
-  pull: Effect.Effect<A, E>
-): Effect.fn.Return<Effect.Effect<A, E | DriverError>, never, Scope.Scope> {
-  const scope = yield* Effect.scope
+  pull: Effect.Effect<A, E>,
+  scope: Scope.Scope
+): Effect.Effect<A, E | DriverError> => {
   const handover: Handover<A, E> = makeHandover()
   let deadline = 0
   let isRunning = false
@@ -100,4 +100,4 @@ export const make = Effect.fnUntraced(function* <A, E>(
     deadline = now + Duration.toMillis(after)
     return Effect.andThen(begin, wait)
   })
-})
+}

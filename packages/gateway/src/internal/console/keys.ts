@@ -13,7 +13,7 @@ import { show, to } from "./page.ts"
 import { mayRotate } from "./rotating.ts"
 import { isSealed } from "./sessions.ts"
 import { asCaller, framed, may, tenantOf, type Response, type Visitor } from "./visit.ts"
-import { age, badge, bound, classes, expiry, lastUse, nameOf } from "./words.ts"
+import { age, badge, bound, classes, exactly, expiry, lastUse, nameOf } from "./words.ts"
 
 const perPage = 50
 
@@ -104,9 +104,8 @@ const row = (visitor: Visitor, tenant: string, key: ApiKey, { capabilities, judg
   const done = actions(visitor, tenant, key, capabilities)
   return html`<tr role="row">
     <th role="rowheader" scope="row">
-      ${may(visitor, tenant, "get", capabilities) ? html`<a href="${link}">${name}</a>` : name}<span class="id mono"
-        >${foreign(key.id)}</span
-      >
+      ${may(visitor, tenant, "get", capabilities) ? html`<a href="${link}">${name}</a>` : name}
+      <span class="id mono">${foreign(key.id)}</span>
     </th>
     ${capabilities.owners !== "unsupported" && cell("Owner", key.owner === undefined ? html`<span class="quiet">nobody</span>` : foreign(key.owner))}
     ${cell("State", badge(key.status))} ${cell("Age", age(key, now))} ${cell("Expires", expiry(key, capabilities, now))}
@@ -143,7 +142,7 @@ const table = (visitor: Visitor, { state, tenant }: Asked, shown: Shown): Html =
 const completeness = ({ completeness: { hidden, lag } }: Page): Part => {
   const said = [
     ...(hidden.length === 0 ? [] : [`This backend does not list keys that are ${hidden.join(" or ")}.`]),
-    ...(Duration.toMillis(lag) === 0 ? [] : [`Changes may take ${Duration.format(lag)} to show here.`])
+    ...(Duration.toMillis(lag) === 0 ? [] : [`Changes may take ${exactly(Duration.toMillis(lag))} to show here.`])
   ]
   return said.length > 0 && html`<p class="quiet small">${said.join(" ")}</p>`
 }
@@ -196,7 +195,7 @@ const heading = (visitor: Visitor, tenant: string, backend: string, capabilities
   html`<div class="head">
     <div>
       <h1>Keys of ${foreign(tenant)}</h1>
-      <p class="lead">on ${foreign(backend)}</p>
+      <p class="lead">Backend: ${foreign(backend)}</p>
     </div>
     ${
       may(visitor, tenant, "create", capabilities) &&

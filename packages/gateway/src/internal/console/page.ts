@@ -92,6 +92,7 @@ const whole = (page: Page): Html =>
           </div>
         </header>
         <main id="content" tabindex="-1">${page.body}</main>
+        ${page.session !== undefined && html`<footer class="quiet small">Times are in UTC.</footer>`}
       </body>
     </html> `
 

@@ -1,7 +1,6 @@
 /** Rotations: how far each has got, and what whoever is signed in can decide. */
 import * as Rotation from "@keyfold/lifecycle/Rotation"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { make as problem, type Problem } from "../../Problem.ts"
 import * as rotations from "../rotations/handlers.ts"
@@ -10,7 +9,7 @@ import { reasonOf } from "./creating.ts"
 import { foreign, html, type Html, type Part } from "./html.ts"
 import { goTo, sealed, show, to } from "./page.ts"
 import { asCaller, framed, may, sealedForm, tenantOf, type Response, type Visitor } from "./visit.ts"
-import { fromNow, time } from "./words.ts"
+import { exactly, fromNow, time } from "./words.ts"
 
 type Shown = typeof wire.Rotation.Type
 
@@ -80,8 +79,7 @@ const fact = (name: string, content: Part): Part =>
 const revocation = ({ revocation: report }: Shown): Part => {
   if (report === undefined) return undefined
   if (report.confirmed) return "its secret was seen refused"
-  const within =
-    report.boundMillis === undefined ? "" : ` within ${Duration.format(Duration.millis(report.boundMillis))}`
+  const within = report.boundMillis === undefined ? "" : ` within ${exactly(report.boundMillis)}`
   return `accepted; nobody saw its secret refused, which the backend does${within === "" ? "" : within}`
 }
 
@@ -102,7 +100,7 @@ const facts = (visitor: Visitor, tenant: string, rotation: Shown, now: number): 
       "Secret",
       deliver === "response" ? "shown to who asked" : html`into the sink ${foreign(sink ?? "")}`
     )}${fact("New key seen to work", verified === undefined ? undefined : verified === "verified" ? "yes" : "not checked")}
-    ${fact("Overlap", Duration.format(Duration.millis(overlapMillis)))}${fact(
+    ${fact("Overlap", exactly(overlapMillis))}${fact(
       "Old key is revoked",
       overlapUntil && seen(overlapUntil, now)
     )}${fact("Revocation", revocation(rotation))}${stillUsed && fact("Old key", "was still in use shortly before")}

@@ -30,7 +30,7 @@ overflow-wrap:anywhere}
 `
 
 const frame = `header{background:var(--card);border-bottom:1px solid var(--line)}
-.bar{max-width:72rem;margin:0 auto;padding:.6rem 1.25rem;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1.5rem}
+.bar{max-width:80rem;margin:0 auto;padding:.6rem 1.25rem;display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1.5rem}
 .brand{font-weight:650;color:var(--ink);text-decoration:none;font-size:1.05rem;display:inline-flex;gap:.5rem;
 align-items:center;padding:.3rem 0}
 .brand img{width:1.3rem;height:1.3rem}
@@ -40,14 +40,16 @@ nav a:hover{text-decoration:underline}
 nav a[aria-current]{font-weight:600;box-shadow:0 2px 0 var(--accent)}
 .who{margin-left:auto;display:flex;align-items:center;gap:.9rem;font-size:.875rem;color:var(--quiet);min-width:0}
 .who span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;max-width:16rem}
-main{max-width:72rem;margin:0 auto;padding:1.75rem 1.25rem 4rem}
+main{max-width:80rem;margin:0 auto;padding:1.75rem 1.25rem 2.5rem}
+footer{max-width:80rem;margin:0 auto;padding:0 1.25rem 2rem}
 .narrow{max-width:34rem}
-.head{margin:0 0 1.25rem;display:flex;flex-wrap:wrap;gap:.75rem 1.5rem;align-items:flex-start;justify-content:space-between}
+.head{margin:0 0 .75rem;display:flex;flex-wrap:wrap;gap:.75rem 1.5rem;align-items:flex-start;justify-content:space-between}
 `
 
 const controls = `label,legend{display:block;font-weight:600;margin-bottom:.25rem}
 .field{margin:0 0 1.15rem}
 fieldset{border:0;margin:0 0 1.15rem;padding:0;min-width:0}
+legend{padding:0}
 fieldset .field{margin:.5rem 0 0}
 fieldset label{font-weight:400}
 .hint{display:block;color:var(--quiet);font-size:.875rem;margin:0 0 .35rem}
@@ -91,7 +93,7 @@ background:var(--plain-paper);color:var(--ink);white-space:nowrap}
 dl{display:grid;grid-template-columns:minmax(8rem,12rem) 1fr;gap:.55rem 1.25rem;margin:0}
 dt{color:var(--quiet)}
 dd{margin:0;overflow-wrap:anywhere}
-.steps{list-style:none;margin:.5rem 0 0;padding:0}
+.steps{list-style:none;margin:0;padding:0}
 .steps li{padding:.3rem 0 .3rem 1.6rem;position:relative}
 .steps li::before{content:"";position:absolute;left:.15rem;top:.75rem;width:.7rem;height:.7rem;border-radius:50%;
 border:2px solid var(--quiet)}
@@ -104,10 +106,12 @@ border:2px solid var(--quiet)}
 
 const tables = `.sheet{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden;margin:0 0 1rem}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
-caption{text-align:left;padding:.75rem 1rem 0;color:var(--quiet);font-size:.875rem}
-th,td{text-align:left;padding:.65rem 1rem;vertical-align:top;border-bottom:1px solid var(--line)}
+time{white-space:nowrap}
+caption{text-align:left;padding:.75rem .75rem 0;color:var(--quiet);font-size:.875rem}
+th,td{text-align:left;padding:.65rem .75rem;vertical-align:top;border-bottom:1px solid var(--line)}
 tbody th,tbody td{overflow-wrap:anywhere}
 tbody th{min-width:11rem}
+td[data-label=Owner]>div{width:max-content;max-width:13rem;overflow-wrap:break-word}
 thead th{white-space:nowrap}
 thead th{font-size:.8125rem;color:var(--quiet);font-weight:600}
 tbody th{font-weight:600}
@@ -121,6 +125,7 @@ tbody tr{padding:.85rem 1rem;border-bottom:1px solid var(--line)}
 tbody tr:last-child{border-bottom:0}
 tbody th,tbody td{border:0;padding:.2rem 0}
 tbody th{font-size:1.05rem;padding-bottom:.35rem}
+td[data-label=Owner]>div{width:auto;max-width:none;overflow-wrap:anywhere}
 tbody td{display:grid;grid-template-columns:7rem 1fr;gap:.75rem}
 tbody td::before{content:attr(data-label);color:var(--quiet);font-size:.875rem}
 }

@@ -15,28 +15,42 @@ const counted = (count: number, unit: string): string => `${count} ${unit}${coun
 
 /** Says a length of time in one unit. */
 export const roughly = (millis: number): string => {
-  if (millis < minute) return "less than a minute"
+  if (millis < minute) return "under a minute"
   if (millis < hour) return counted(Math.floor(millis / minute), "minute")
   if (millis < 2 * day) return counted(Math.floor(millis / hour), "hour")
   if (millis < 2 * year) return counted(Math.floor(millis / day), "day")
   return counted(Math.floor(millis / year), "year")
 }
 
+const units = [
+  [day, "day"],
+  [hour, "hour"],
+  [minute, "minute"],
+  [1000, "second"]
+] as const
+
+/** Says a length of time in all its units, from days to seconds. */
+export const exactly = (millis: number): string => {
+  const parts: Array<string> = []
+  let rest = millis
+  for (const [length, name] of units) {
+    const count = Math.floor(rest / length)
+    rest -= count * length
+    if (count > 0) parts.push(counted(count, name))
+  }
+  return parts.length === 0 ? "no time" : parts.join(" ")
+}
+
 /** Says a time from now. */
 export const fromNow = (at: number, now: number): string =>
   at > now ? `in ${roughly(at - now)}` : `${roughly(now - at)} ago`
 
-const stamp = (at: DateTime.Utc): string => `${DateTime.formatIso(at).slice(0, 16).replace("T", " ")} UTC`
+/** Every page with a time says that it is in UTC. */
+const stamp = (at: DateTime.Utc): string => DateTime.formatIso(at).slice(0, 16).replace("T", " ")
 
 /** A time, with what it is from now on. */
 export const time = (at: DateTime.Utc, said: string): Html =>
   html`${said} <time class="id" datetime="${DateTime.formatIso(at)}">${stamp(at)}</time>`
-
-/** A time by the date alone. */
-export const moment = (millis: number): Html => {
-  const at = DateTime.makeUnsafe(millis)
-  return html`<time datetime="${DateTime.formatIso(at)}">${stamp(at)}</time>`
-}
 
 const tones = { active: "good", expired: "warn", revoked: "bad" } as const
 
@@ -86,7 +100,7 @@ export const classes: { readonly [Name in Class]: string } = {
 /** Says when a change has its effect. */
 export const bound = ({ basis, within }: Bound): string => {
   const millis = Duration.toMillis(within)
-  return millis === 0 ? "at once" : `within ${Duration.format(within)} (${basis})`
+  return millis === 0 ? "at once" : `within ${exactly(millis)} (${basis})`
 }
 
 /** Names a key for people. */

@@ -1,5 +1,4 @@
 /** The endpoints of rotations. */
-import { KeyId } from "@keyfold/core/ApiKey"
 import { RotationId, Status } from "@keyfold/lifecycle/Rotation"
 import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
@@ -11,6 +10,7 @@ import {
   described,
   forBackends,
   forBodies,
+  Id,
   IdempotencyKey,
   known,
   Limit,
@@ -51,7 +51,7 @@ const listing = HttpApiEndpoint.get("list", "/v1/tenants/:tenant/rotations", {
   params: ofTenant,
   query: {
     status: Schema.optionalKey(Schema.Array(Status)),
-    key: Schema.optionalKey(KeyId),
+    key: Schema.optionalKey(Id),
     cursor: Schema.optionalKey(Cursor),
     limit: Schema.optionalKey(Limit)
   },

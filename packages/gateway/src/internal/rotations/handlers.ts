@@ -124,7 +124,8 @@ export const show = Effect.fnUntraced(function* (means: Means, id: RotationId) {
 })
 
 /** What a page is asked for by. */
-export interface Query extends Pick<cursor.Asked, "key"> {
+export interface Query {
+  readonly key?: string
   readonly status?: cursor.Asked["statuses"]
   readonly cursor?: string
   readonly limit?: number
@@ -142,7 +143,7 @@ export const list = Effect.fnUntraced(function* (means: Means, { key, limit = 10
   const before = query.cursor === undefined ? undefined : cursor.read(query.cursor)
   if (query.cursor !== undefined && before === undefined) return yield* strayCursor
   const { next, records } = yield* Effect.mapError(
-    cursor.page(rotations, { tenant, statuses: status, key, before, limit }),
+    cursor.page(rotations, { tenant, statuses: status, key: key === undefined ? key : KeyId.make(key), before, limit }),
     (error) => problems.fromRotation(error)
   )
   const page = { rotations: records.map((record) => shown(record, tenant)) }

@@ -6,7 +6,7 @@ import { Key } from "../wire.ts"
 
 /** A sink, a probe or a check of the configuration. A colon, after which the configuration has a key's name, is none of it. */
 const Name = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/, {
+  Schema.isPattern(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$/u, {
     expected: "a name of letters, digits and . _ -, beginning with a letter or digit"
   })
 )

@@ -35,6 +35,7 @@ const render = ({ configuration, journalSecret, pepper }: Written, command: stri
     "Keep a copy of both in a safe place: losing the pepper kills every key of the database.",
     "",
     `Next: ${command} create --name my-first-key`,
+    `Or in a browser: ${command} gateway init && ${command} serve`,
     ""
   ].join("\n")
 

@@ -1,11 +1,10 @@
 /** `keyfold inventory`. */
-import type { KeyStores } from "@keyfold/core/KeyStores"
+import type { KeyStores, Source } from "@keyfold/core/KeyStores"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Inventory from "@keyfold/lifecycle/Inventory"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { basename } from "node:path"
 import { type OutputClosed, Shell } from "../../Shell.ts"
 import * as ExitCode from "../exitCode.ts"
@@ -13,6 +12,7 @@ import { classes } from "../inventory/classes.ts"
 import { csv } from "../inventory/csv.ts"
 import { type Asked, choose, flags, type FormatName, read } from "../inventory/flags.ts"
 import type { Format } from "../inventory/format.ts"
+import * as gathered from "../inventory/gathered.ts"
 import * as heap from "../inventory/heap.ts"
 import { jsonLines } from "../inventory/jsonLines.ts"
 import { markdown } from "../inventory/markdown.ts"
@@ -52,18 +52,17 @@ const formatOf = (name: FormatName, file: string): Format => {
   }
 }
 
-/** Leaves a key's other findings out where only some are asked for, and undefined where none is left. */
-const narrowed = (event: Inventory.KeyEvent, { only }: Asked): Inventory.KeyEvent | undefined => {
-  if (only.size === 0) return event
-  const findings = event.findings.filter((finding) => only.has(finding.class))
-  return findings.length === 0 ? undefined : { ...event, findings }
+/** What is told of: all that is asked for or, in a report of findings, every key with one. */
+const narrowed = ({ format, only, options }: Asked): Inventory.Options => {
+  const isReport = format === "markdown" || format === "sarif"
+  return only.size === 0 && !isReport ? options : { ...options, classes: only.size === 0 ? classes : [...only] }
 }
 
 /** Writes an inventory as it comes, and sums it up. */
 const write = Effect.fnUntraced(function* (
-  events: Stream.Stream<Inventory.Event>,
+  sources: ReadonlyArray<Source>,
   format: Format,
-  asked: Asked,
+  options: Inventory.Options,
   progress: progressBar.Progress,
   keepSmall: () => void
 ): Effect.fn.Return<Inventory.Summary, OutputClosed, Shell> {
@@ -71,24 +70,19 @@ const write = Effect.fnUntraced(function* (
   let seen = 0
   yield* progress.update(0, 0)
   yield* format.begin
-  yield* Stream.runForEachArray(
-    events,
+  yield* Inventory.forEachBatch(
+    sources,
+    options,
     Effect.fnUntraced(function* (batch) {
       keepSmall()
-      const keys: Array<Inventory.KeyEvent> = []
-      const ended: Array<Inventory.StoreDone> = []
-      for (const event of batch) {
-        if (event._tag === "StoreDone") {
-          ended.push(event)
-          continue
-        }
-        seen++
-        const shown = narrowed(event, asked)
-        if (shown !== undefined) keys.push(shown)
-      }
+      seen += batch.keys
+      const keys = batch.events.filter((event) => event._tag === "Key")
       if (keys.length > 0) yield* format.keys(keys)
-      for (const end of ended) yield* format.source(end)
-      ends.push(...ended)
+      for (const event of batch.events) {
+        if (event._tag !== "StoreDone") continue
+        ends.push(event)
+        yield* format.source(event)
+      }
       yield* progress.update(seen, ends.length)
     })
   )
@@ -114,10 +108,13 @@ export const inventory = Command.make(
     const { file, stores } = yield* openAll(settings)
     const sources = yield* choose(stores.sources, settings, asked.options)
     const progress = yield* progressBar.make(sources.length, !settings.json)
-    const events = Inventory.stream(sources, asked.options)
-    const summary = yield* write(events, formatOf(asked.format, file), asked, progress, keepSmall).pipe(
+    const { flush, output } = gathered.make(progress.shell.stdout)
+    const format = formatOf(asked.format, file)
+    const summary = yield* write(sources, format, narrowed(asked), progress, keepSmall).pipe(
+      Effect.onInterrupt(() => Effect.ignore(flush)),
+      Effect.tap(() => flush),
       Effect.ensuring(progress.clear),
-      Effect.provideService(Shell, progress.shell)
+      Effect.provideService(Shell, { ...progress.shell, stdout: output })
     )
     yield* outcome(exitCode(summary, asked))
   }, Effect.scoped)

@@ -41,20 +41,21 @@ interface Given {
   readonly metricsPort: Option.Option<number>
 }
 
-/** The configuration, which each SIGHUP has read again, over pooled connections. */
+/** The configuration, which each SIGHUP has read again, over pooled connections; `also` is done then, too. */
 const openLive = Effect.fnUntraced(function* (
-  settings: Settings
+  settings: Settings,
+  also: Effect.Effect<void>
 ): Effect.fn.Return<LiveConfiguration, ConfigurationError, Shell | Scope.Scope> {
   const live = yield* Effect.promise(() => import("@keyfold/config/LiveConfiguration"))
   const { layer } = yield* Effect.promise(() => import("@keyfold/undici/UndiciTransport"))
   const { secrets: _now, ...options } = yield* optionsFor(settings)
   const configuration = yield* Effect.provide(live.make(options), layer)
-  yield* Effect.forkScoped(live.reloadOn(configuration))
+  yield* Effect.forkScoped(live.reloadOn({ ...configuration, reload: Effect.ensuring(configuration.reload, also) }))
   return configuration
 })
 
 /** Where the gateway serves what. */
-interface Served extends Omit<Gateway["Service"], "audit"> {
+interface Served extends Omit<Gateway["Service"], "audit" | "renew"> {
   readonly console?: string
 }
 
@@ -63,7 +64,11 @@ const start = Effect.fnUntraced(function* (
   { host, metricsPort, port }: Given
 ): Effect.fn.Return<Served, CommandError | ConfigurationError, Shell | Scope.Scope> {
   const gateway = yield* loadGateway
-  const live = yield* openLive(settings)
+  let renewal = Effect.void
+  const live = yield* openLive(
+    settings,
+    Effect.suspend(() => renewal)
+  )
   const { folder, gateway: definition } = yield* live.current
   const written = yield* settingsOf(definition)
   const options = {
@@ -73,7 +78,8 @@ const start = Effect.fnUntraced(function* (
     ...(Option.isSome(port) ? { port: port.value } : {}),
     ...(Option.isSome(metricsPort) ? { metrics: { ...written.metrics, port: metricsPort.value } } : {})
   }
-  const { audit: _audit, ...served } = yield* Effect.provideService(gateway.serve(options), BaseFolder, folder)
+  const { audit: _audit, renew, ...served } = yield* Effect.provideService(gateway.serve(options), BaseFolder, folder)
+  renewal = renew
   return { ...served, ...(written.console === false ? {} : { console: `${served.url}/` }) }
 })
 
@@ -102,8 +108,9 @@ export const serve = Command.make(
 ).pipe(
   Command.withDescription(
     "Serve the tenants of the configuration over HTTP: one REST API over every backend, until Ctrl-C or SIGTERM, which " +
-      "let calls in flight finish; a second one does not wait for them. SIGTERM is exit code 0. SIGHUP has the configuration read again; the member gateway itself counts from the next " +
-      "start. Needs the package @keyfold/gateway. Requests are logged with --log-level info."
+      "let calls in flight finish; a second one does not wait for them. SIGTERM is exit code 0. SIGHUP has the " +
+      "configuration and the certificate read again; the rest of the member gateway counts from the next start. Needs the " +
+      "package @keyfold/gateway. Requests are logged with --log-level info."
   ),
   Command.withShortDescription("Serve the tenants of the configuration over HTTP"),
   Command.withExamples([

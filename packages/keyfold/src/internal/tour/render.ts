@@ -64,8 +64,8 @@ const closing = ({ steps, stores }: TourReport): string => {
 const suggestions = (command: string): ReadonlyArray<readonly [why: string, line: string]> => [
   ["write a keyfold.yaml of your own", `${command} init`],
   ["create a key in it", `${command} create --name my-first-key`],
-  ["serve it over HTTP, and see your keys in a browser", `${command} gateway init && ${command} serve`],
-  ["keep an emulated backend running: whylabs, arthur or occam", `${command} emulate whylabs`]
+  ["keep an emulated backend running: whylabs, arthur or occam", `${command} emulate whylabs`],
+  ["serve that keyfold.yaml over HTTP, with a console in the browser", `${command} gateway init && ${command} serve`]
 ]
 
 /** Writes the report: what ran where, the configuration, operation × store, what to try next. */

@@ -17,7 +17,8 @@ export interface Judge {
   readonly gaps: () => ReadonlyArray<Gap>
 }
 
-interface Limits {
+/** What keys are judged against, the same for every source of an inventory. */
+export interface Limits {
   readonly now: number
   readonly expiresBefore: number
   readonly createdBefore: number
@@ -26,7 +27,8 @@ interface Limits {
   readonly isBroad: (scope: string) => boolean
 }
 
-const limitsOf = (options: Options, now: number): Limits => {
+/** Works out the limits as of `now`. */
+export const limitsOf = (options: Options, now: number): Limits => {
   const millis = (given: Duration.Input | undefined, days: number) =>
     Duration.toMillis(given === undefined ? Duration.days(days) : Duration.fromInputUnsafe(given))
   return {
@@ -50,64 +52,83 @@ const days = (millis: number): string => {
 
 const ago = (at: DateTime.Utc, { now }: Limits): string => `${time(at)}, ${days(now - at.epochMilliseconds)} ago`
 
-type Rule = (key: ApiKey, limits: Limits) => Finding | undefined
+/** One thing that may be said about a key by itself: whether it is so and, where somebody wants to know, by what. */
+interface Rule {
+  readonly class: Class
+  readonly holds: (key: ApiKey, limits: Limits) => boolean
+  readonly evidence: (key: ApiKey, limits: Limits) => string
+}
 
-const expiring: Rule = ({ expiresAt }, { expiresBefore, now }) =>
-  expiresAt === undefined || expiresAt.epochMilliseconds > expiresBefore
-    ? undefined
-    : { class: "expiring", evidence: `expires ${time(expiresAt)}, in ${days(expiresAt.epochMilliseconds - now)}` }
+const expiring: Rule = {
+  class: "expiring",
+  holds: ({ expiresAt }, { expiresBefore }) => expiresAt !== undefined && expiresAt.epochMilliseconds <= expiresBefore,
+  evidence: ({ expiresAt }, { now }) =>
+    expiresAt === undefined ? "" : `expires ${time(expiresAt)}, in ${days(expiresAt.epochMilliseconds - now)}`
+}
 
-const overAge: Rule = ({ createdAt }, limits) =>
-  createdAt === undefined || createdAt.epochMilliseconds >= limits.createdBefore
-    ? undefined
-    : { class: "overAge", evidence: `created ${ago(createdAt, limits)}` }
+const overAge: Rule = {
+  class: "overAge",
+  holds: ({ createdAt }, { createdBefore }) => createdAt !== undefined && createdAt.epochMilliseconds < createdBefore,
+  evidence: ({ createdAt }, limits) => (createdAt === undefined ? "" : `created ${ago(createdAt, limits)}`)
+}
 
-const silent = (backend: string, { usage }: Capabilities): Finding => ({
-  class: "unusedUnknown",
-  evidence:
-    usage === "unknown"
-      ? `${backend} does not say when keys are used`
-      : usage === "approximate"
-        ? `${backend} knows of no use, but what it knows may lag or be sampled`
-        : `${backend} knows of no use, which does not prove that there was none`
-})
+const silence = (backend: string, { usage }: Capabilities): string =>
+  usage === "unknown"
+    ? `${backend} does not say when keys are used`
+    : usage === "approximate"
+      ? `${backend} knows of no use, but what it knows may lag or be sampled`
+      : `${backend} knows of no use, which does not prove that there was none`
+
+const isKept = ({ usage }: Capabilities): boolean => usage === "exact" || usage === "lastUsedOnly"
 
 /** A use that is told of did happen, however roughly uses are told of; that there was none since is another matter. */
-const unused = (backend: string, capabilities: Capabilities): Rule => {
-  const silence = silent(backend, capabilities)
-  const isKept = capabilities.usage === "exact" || capabilities.usage === "lastUsedOnly"
-  return ({ createdAt, lastUsedAt }, limits) => {
-    const { usedBefore } = limits
-    if (lastUsedAt !== undefined && lastUsedAt.epochMilliseconds >= usedBefore) return undefined
-    if (createdAt !== undefined && createdAt.epochMilliseconds >= usedBefore) return undefined
-    if (lastUsedAt === undefined) return silence
-    const evidence = `last used ${ago(lastUsedAt, limits)}`
-    return isKept
-      ? { class: "unused", evidence: `${evidence}, says ${backend}, which keeps each key's last use` }
-      : { class: "unusedUnknown", evidence: `${evidence}, says ${backend}, but what it knows may lag or be sampled` }
+const isQuiet = ({ createdAt, lastUsedAt }: ApiKey, { usedBefore }: Limits): boolean =>
+  (lastUsedAt === undefined || lastUsedAt.epochMilliseconds < usedBefore) &&
+  (createdAt === undefined || createdAt.epochMilliseconds < usedBefore)
+
+const lastUse = (backend: string, { lastUsedAt }: ApiKey, limits: Limits): string =>
+  lastUsedAt === undefined ? "" : `last used ${ago(lastUsedAt, limits)}, says ${backend}`
+
+const unused = (backend: string, capabilities: Capabilities): Rule => ({
+  class: "unused",
+  holds: (key, limits) => isKept(capabilities) && key.lastUsedAt !== undefined && isQuiet(key, limits),
+  evidence: (key, limits) => `${lastUse(backend, key, limits)}, which keeps each key's last use`
+})
+
+const unusedUnknown = (backend: string, capabilities: Capabilities): Rule => {
+  const unknown = silence(backend, capabilities)
+  return {
+    class: "unusedUnknown",
+    holds: (key, limits) => (!isKept(capabilities) || key.lastUsedAt === undefined) && isQuiet(key, limits),
+    evidence: (key, limits) =>
+      key.lastUsedAt === undefined
+        ? unknown
+        : `${lastUse(backend, key, limits)}, but what it knows may lag or be sampled`
   }
 }
 
-const ownerless: Finding = { class: "noOwner", evidence: "nobody is named as its owner" }
+const noOwner = ({ owners }: Capabilities): Rule => ({
+  class: "noOwner",
+  holds: ({ owner }) => owners !== "unsupported" && (owner === undefined || owner === ""),
+  evidence: () => "nobody is named as its owner"
+})
 
-const noOwner = ({ owners }: Capabilities): Rule =>
-  owners === "unsupported"
-    ? () => undefined
-    : ({ owner }) => (owner === undefined || owner === "" ? ownerless : undefined)
+const isBeyond = (scope: string, { allowed, isBroad }: Limits): boolean =>
+  allowed === undefined ? isBroad(scope) : !allowed.has(scope)
 
-const overScoped = (backend: string, { scopes }: Capabilities): Rule => {
-  const almighty: Finding = {
-    class: "overScoped",
-    evidence: `${backend} keys have no scopes and may do everything`
+const overScoped = (backend: string, { scopes }: Capabilities): Rule => ({
+  class: "overScoped",
+  holds: ({ scopes: granted }, limits) => {
+    if (!scopes) return limits.allowed !== undefined
+    for (const scope of granted) if (isBeyond(scope, limits)) return true
+    return false
+  },
+  evidence: (key, limits) => {
+    if (!scopes) return `${backend} keys have no scopes and may do everything`
+    const what = limits.allowed === undefined ? "may do more than most keys need" : "beyond the allowed scopes"
+    return `${what}: ${key.scopes.filter((scope) => isBeyond(scope, limits)).join(", ")}`
   }
-  return (key, { allowed, isBroad }) => {
-    if (!scopes) return allowed === undefined ? undefined : almighty
-    const beyond = key.scopes.filter((scope) => (allowed === undefined ? isBroad(scope) : !allowed.has(scope)))
-    if (beyond.length === 0) return undefined
-    const what = allowed === undefined ? "may do more than most keys need" : "beyond the allowed scopes"
-    return { class: "overScoped", evidence: `${what}: ${beyond.join(", ")}` }
-  }
-}
+})
 
 const strangers: { readonly [Reason in Unassigned]: string } = {
   noTenants: "its store serves no tenant",
@@ -116,16 +137,13 @@ const strangers: { readonly [Reason in Unassigned]: string } = {
   unknownTenant: "nobody configured the tenant it is kept for"
 }
 
-const unassigned = (owned: OwnedKey): Finding | undefined =>
-  owned.tenant !== undefined || owned.unassigned === "noTenants"
-    ? undefined
-    : {
-        class: "unassigned",
-        evidence:
-          owned.partition === undefined
-            ? strangers[owned.unassigned]
-            : `${strangers[owned.unassigned]}: ${JSON.stringify(owned.partition)}`
-      }
+const isUnassigned = (owned: OwnedKey): boolean => owned.tenant === undefined && owned.unassigned !== "noTenants"
+
+const unassigned = (owned: OwnedKey): string => {
+  if (owned.tenant !== undefined) return ""
+  const { partition, unassigned } = owned
+  return partition === undefined ? strangers[unassigned] : `${strangers[unassigned]}: ${JSON.stringify(partition)}`
+}
 
 const namesake: Finding = { class: "duplicateName", evidence: "another active key of its tenant has the same name" }
 
@@ -173,6 +191,7 @@ const rulesOf = ({ backend, capabilities }: Declared): ReadonlyArray<Rule> => [
   expiring,
   overAge,
   unused(backend, capabilities),
+  unusedUnknown(backend, capabilities),
   noOwner(capabilities),
   overScoped(backend, capabilities)
 ]
@@ -182,39 +201,48 @@ export const alone = (source: Declared, options: Options, now: number) => {
   const limits = limitsOf(options, now)
   const rules = rulesOf(source)
   return (key: ApiKey): ReadonlyArray<Finding> =>
-    key.status === "active" ? rules.flatMap((rule) => rule(key, limits) ?? nothing) : nothing
+    key.status === "active"
+      ? rules
+          .filter(({ holds }) => holds(key, limits))
+          .map((rule) => ({ class: rule.class, evidence: rule.evidence(key, limits) }))
+      : nothing
 }
 
 /** Makes the judge of one source. */
-export const make = (source: Source, options: Options, now: number): Judge => {
-  const limits = limitsOf(options, now)
+export const make = (source: Source, options: Options, limits: Limits): Judge => {
   const rules = rulesOf(source)
   const names = namesOf.make(options.nameLimit ?? defaultNameLimit)
   const counts = zero()
   const unjudged: Unjudged = { active: 0, ageless: 0, uncompared: 0 }
-  const compared = (owned: OwnedKey): Finding | undefined => {
+  const wanted = options.classes === undefined ? undefined : new Set(options.classes)
+  const isNamesake = (owned: OwnedKey): boolean => {
     const { name } = owned.key
-    if (name === undefined) return undefined
+    if (name === undefined) return false
     const isSeen = names.seen(groupOf(owned), name)
     if (isSeen === undefined) unjudged.uncompared++
-    return isSeen === true ? namesake : undefined
+    return isSeen === true
   }
+  const isTold = (name: Class): boolean => wanted === undefined || wanted.has(name)
   const judge = (owned: OwnedKey): ReadonlyArray<Finding> => {
     const { key } = owned
     if (key.status !== "active") return nothing
     unjudged.active++
     if (key.createdAt === undefined) unjudged.ageless++
-    let findings: Array<Finding> | undefined
-    const found = (finding: Finding | undefined) => {
-      if (finding === undefined) return
-      counts[finding.class]++
-      if (findings === undefined) findings = [finding]
-      else findings.push(finding)
+    let findings = nothing
+    for (const rule of rules) {
+      if (!rule.holds(key, limits)) continue
+      counts[rule.class]++
+      if (isTold(rule.class)) findings = [...findings, { class: rule.class, evidence: rule.evidence(key, limits) }]
     }
-    for (const rule of rules) found(rule(key, limits))
-    found(compared(owned))
-    found(unassigned(owned))
-    return findings ?? nothing
+    if (isNamesake(owned)) {
+      counts.duplicateName++
+      if (isTold("duplicateName")) findings = [...findings, namesake]
+    }
+    if (isUnassigned(owned)) {
+      counts.unassigned++
+      if (isTold("unassigned")) findings = [...findings, { class: "unassigned", evidence: unassigned(owned) }]
+    }
+    return findings
   }
   return { judge, counts: () => ({ ...counts }), gaps: () => gapsOf(source, unjudged) }
 }

@@ -1,6 +1,6 @@
 /** Which names were seen, in memory that is small for each name and bounded for all. */
 
-const firstSlots = 64
+const firstSlots = 512
 const fullest = 0.5
 
 /** Remembers names by a hash of 64 bits: among a million names, one in 37 million runs mistakes two for the same. */
@@ -59,7 +59,10 @@ const grown = (table: Int32Array): Int32Array<ArrayBuffer> => {
   for (let at = 0; at < table.length; at += 2) {
     const high = table[at] ?? 0
     const low = table[at + 1] ?? 0
-    if (high !== 0 || low !== 0) larger.set([high, low], place(larger, high, low) * 2)
+    if (high === 0 && low === 0) continue
+    const slot = place(larger, high, low)
+    larger[slot * 2] = high
+    larger[slot * 2 + 1] = low
   }
   return larger
 }

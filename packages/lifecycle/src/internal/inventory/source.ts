@@ -6,11 +6,10 @@ import type { OwnedKey, Source } from "@keyfold/core/KeyStores"
 import type { KeyStoreError } from "@keyfold/core/KeyStoreError"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Completeness, Event, KeyEvent, Options, Origin, StoreDone } from "../../Inventory.ts"
+import type { Batch, Completeness, KeyEvent, Options, Origin, StoreDone } from "../../Inventory.ts"
 import * as classify from "./classify.ts"
 
 const every: ReadonlyArray<KeyStatus> = ["active", "expired", "revoked"]
@@ -50,33 +49,50 @@ const keyEvent = (origin: Origin, owned: OwnedKey, findings: KeyEvent["findings"
       }
     : { _tag: "Key", origin, tenant: owned.tenant, key: owned.key, findings }
 
-/** The keys of one source, judged, and its end. */
-export const readSource = (source: Source, options: Options, now: DateTime.Utc): Stream.Stream<Event> =>
+/** The keys that are told of, in these states. */
+const wanted = (
+  source: Source,
+  listed: ReadonlyArray<KeyStatus>,
+  { only, tenant }: Options
+): ReturnType<Source["keys"]> => {
+  if (listed.length === 0) return Stream.empty
+  const all = source.keys({ status: listed, ...(tenant === undefined ? {} : { tenant }) })
+  return only === undefined ? all : Stream.filter(all, (owned) => only(owned.tenant))
+}
+
+/** The keys of one source, judged, batch by batch, and its end. */
+export const readSource = (source: Source, options: Options, limits: classify.Limits): Stream.Stream<Batch> =>
   Stream.suspend(() => {
     const { backend, credential, store, tenants } = source
     const origin: Origin = { store, ...(credential === undefined ? {} : { credential }), backend }
-    const { judge, counts, gaps } = classify.make(source, options, now.epochMilliseconds)
+    const { judge, counts, gaps } = classify.make(source, options, limits)
     const { listed, missing } = stateOf(source, options)
-    const { only, tenant } = options
+    const { classes, tenant } = options
     let keys = 0
-    const done = (completeness: Completeness): StoreDone => ({
-      _tag: "StoreDone",
-      origin,
-      tenants: tenant === undefined ? tenants : [tenant],
-      keys,
-      findings: counts(),
-      gaps: gaps(),
-      completeness
-    })
-    const filter = { status: listed, ...(tenant === undefined ? {} : { tenant }) }
-    const all = listed.length === 0 ? Stream.empty : source.keys(filter)
-    const events = (only === undefined ? all : Stream.filter(all, (owned) => only(owned.tenant))).pipe(
-      Stream.mapArray((batch) => {
-        keys += batch.length
-        return Arr.map(batch, (owned): Event => keyEvent(origin, owned, judge(owned)))
-      })
-    )
-    return events.pipe(
+    const done = (completeness: Completeness): Batch => {
+      const tenantsRead = tenant === undefined ? tenants : [tenant]
+      const end: StoreDone = {
+        _tag: "StoreDone",
+        origin,
+        tenants: tenantsRead,
+        keys,
+        findings: counts(),
+        gaps: gaps(),
+        completeness
+      }
+      return { keys: 0, events: [end] }
+    }
+    const toBatch = (owned: ReadonlyArray<OwnedKey>): Batch => {
+      const events: Array<KeyEvent> = []
+      for (const each of owned) {
+        const findings = judge(each)
+        if (classes === undefined || findings.length > 0) events.push(keyEvent(origin, each, findings))
+      }
+      keys += owned.length
+      return { keys: owned.length, events }
+    }
+    return wanted(source, listed, options).pipe(
+      Stream.mapArray((owned) => Arr.of(toBatch(owned))),
       Stream.concat(Stream.sync(() => done(ended(source, missing)))),
       Stream.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause)
