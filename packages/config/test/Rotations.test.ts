@@ -6,6 +6,7 @@ import * as Stores from "@keyfold/config/Stores"
 import { type ApiKey, KeyId, type KeyRef } from "@keyfold/core/ApiKey"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { RotationId } from "@keyfold/lifecycle/Rotation"
+import { toAsker } from "@keyfold/lifecycle/RotationResources"
 import type { Subject } from "@keyfold/lifecycle/RotationResources"
 import { print } from "@keyfold/lifecycle/Selector"
 import * as DateTime from "effect/DateTime"
@@ -134,6 +135,16 @@ describe("rotations of a configuration", () => {
       const each = sinks.get("each")
       assert.isTrue(each?.perKey)
       if (each !== undefined) assert.isUndefined(RotationSetup.sinkFor(each, undefined))
+    })
+  )
+
+  it.effect("find, for a secret that another process is to answer with, a sink that takes and tells nothing", () =>
+    Effect.gen(function* () {
+      const { resources } = yield* loaded()
+      const sink = yield* Effect.scoped(resources.sink(toAsker, subject))
+      const { message } = yield* Effect.flip(Effect.scoped(sink.open))
+      assert.include(message, "nobody waits in this process")
+      assert.deepStrictEqual(yield* sink.holds(() => Option.none()), Option.none())
     })
   )
 

@@ -57,6 +57,23 @@ describe("a derived get", () => {
     })
   )
 
+  it.effect("asks once for each 1,000 lookups that come together, also while a list is under way", () =>
+    Effect.gen(function* () {
+      const calls = listing(() => Stream.fromEffect(Effect.delay(Effect.succeed(thousand), "10 seconds")))
+      const store = yield* storeOf(calls)
+      const lookUp = Effect.forkChild(Effect.forEach(thousand, (key) => store.get(ref(key.id)), all))
+      const waves = [yield* lookUp]
+      for (const wave of [1, 2]) {
+        yield* advance("3 seconds")
+        assert.strictEqual(calls.count("list"), wave)
+        waves.push(yield* lookUp)
+      }
+      yield* advance("20 seconds")
+      for (const fiber of waves) assert.deepStrictEqual(yield* Fiber.join(fiber), thousand)
+      assert.strictEqual(calls.count("list"), 3)
+    })
+  )
+
   it.effect("reads no further than the keys it looks for", () =>
     Effect.gen(function* () {
       let read = 0

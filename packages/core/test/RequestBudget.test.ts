@@ -1,13 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as KeyStore from "@keyfold/core/KeyStore"
+import * as KeyStores from "@keyfold/core/KeyStores"
 import { RateLimited } from "@keyfold/core/KeyStoreError"
 import * as RequestBudget from "@keyfold/core/RequestBudget"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { settle, until } from "./Passing.ts"
 import { advance, doing, driverError, record, recorded, ref, willing } from "./RecordedDriver.ts"
+import * as SharedBackend from "./SharedBackend.ts"
 
 const patience = Duration.minutes(1)
 
@@ -127,6 +131,39 @@ describe("stores that share a budget", () => {
       assert.strictEqual(calls.count(), 4)
       yield* Fiber.join(fiber)
     }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "of 1,000 tenants in parallel send what it allows, from the first second to the last",
+    () =>
+      Effect.gen(function* () {
+        const { recorded } = SharedBackend.make()
+        const { backend, capabilities } = recorded.driver
+        const names = Array.from({ length: 1_000 }, (_, number) => `tenant-${number}`)
+        const map = yield* KeyStores.make({
+          stores: {
+            shared: {
+              backend,
+              capabilities,
+              driver: Effect.succeed(recorded.driver),
+              options: { labelSecret: Redacted.make("a secret for marks") },
+              budget: { requests: 100, per: "1 second" }
+            }
+          },
+          tenants: Object.fromEntries(names.map((name) => [name, "shared"]))
+        })
+        const list = (name: string) =>
+          Effect.scoped(Effect.flatMap(map.forTenant(name), (store) => Stream.runDrain(store.list())))
+        const fiber = yield* Effect.forkChild(Effect.forEach(names, list, { concurrency: "unbounded", discard: true }))
+        yield* until(() => recorded.count("list") >= 100)
+        for (let second = 1; second <= 9; second++) {
+          yield* settle
+          assert.strictEqual(recorded.count("list"), 100 * second)
+          yield* TestClock.adjust("1 second")
+        }
+        yield* Fiber.join(fiber)
+      }).pipe(Effect.scoped),
+    30_000
   )
 
   it.effect("fail RateLimited, with the wait, where a call's time does not reach to its turn", () =>

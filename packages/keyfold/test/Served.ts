@@ -20,7 +20,7 @@ export const firstKey = (folder: string) =>
 
 /** Waits until a condition holds, or gives up. */
 export const until = Effect.fnUntraced(function* (what: string, holds: () => Promise<boolean> | boolean) {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 60_000
   while (!(yield* Effect.promise(async () => holds()))) {
     if (Date.now() > deadline) return yield* Effect.die(`waited in vain: ${what}`)
     yield* Effect.sleep("20 millis")

@@ -5,7 +5,7 @@ import type { Comparison, Finding, Reference, Row } from "./results.ts"
  * How many times slower than recorded is too slow: on the clock and by time of the processor, both, so that neither a busy
  * machine nor one with another clock fails.
  */
-export const tolerance = 2.5
+export const tolerance = 3
 
 const compared: ReadonlyArray<Reference> = ["fetch", "ky"]
 

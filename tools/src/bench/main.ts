@@ -8,6 +8,7 @@
  * - `--quick`: a few clients; fails where they are far slower than `docs/bench.json` says.
  * - `--only keyfold,ky` chooses clients by group, id or format, and `--job list-25,create` what is compared (`get`, `tenants`
  *   and `lists` are the last three). `--rounds`, `--window` and `--warm-up`, in milliseconds, say how long.
+ * - `--file` names another file than `docs/bench.json`, to keep results in or to compare with.
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -35,7 +36,8 @@ const { values } = parseArgs({
     job: { type: "string" },
     rounds: { type: "string" },
     window: { type: "string" },
-    "warm-up": { type: "string" }
+    "warm-up": { type: "string" },
+    file: { type: "string" }
   }
 })
 
@@ -110,16 +112,19 @@ const measureAll = async (server: run.Server): Promise<Results> => {
   }
 }
 
+const file = values.file ?? join(root, resultsFile)
 const results = await measureAll(await run.startServer())
 if (values.quick) {
   const problems = [
-    ...judge(results.comparisons, readResults(root)?.comparisons ?? []),
+    ...judge(results.comparisons, readResults(file)?.comparisons ?? []),
     ...judgeFinding(results.finding)
   ]
   for (const problem of problems) say(problem)
   say(problems.length === 0 ? "bench: within the band" : `bench: ${problems.length} far outside the band`)
   process.exitCode = problems.length === 0 ? 0 : 1
+} else if (values.file !== undefined) {
+  writeFileSync(file, textOf(results))
 } else if (!isNarrow) {
-  writeFileSync(join(root, resultsFile), textOf(results))
+  writeFileSync(file, textOf(results))
   for (const { file, mend, problem } of benchReport(root, false)) say(`${file} ${problem}: ${mend}`)
 }

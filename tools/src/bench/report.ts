@@ -69,11 +69,9 @@ export const place = (document: string, text: string): string | undefined => {
     : `${document.slice(0, from)}${[start, notice, "", text, "", end].join("\n")}${document.slice(to + end.length)}`
 }
 
-/** The results that are kept; undefined where there are none. */
-export const readResults = (root: string): Results | undefined => {
-  const path = join(root, resultsFile)
-  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Results) : undefined
-}
+/** The results that are kept in a file; undefined where there are none. */
+export const readResults = (path: string): Results | undefined =>
+  existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Results) : undefined
 
 const digits = 4
 
@@ -99,7 +97,7 @@ const bring = (root: string, file: string, check: boolean, make: (old: string) =
 
 /** Writes the texts that are stale, or with `check` reports them; without results there is nothing to say. */
 export const benchReport = (root: string, check: boolean): ReadonlyArray<Finding> => {
-  const results = readResults(root)
+  const results = readResults(join(root, resultsFile))
   if (results === undefined) return []
   return [
     ...bring(root, "docs/bench.md", check, (old) => place(old, tablesOf(results))),

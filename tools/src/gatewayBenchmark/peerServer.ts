@@ -1,10 +1,7 @@
 /** A server in a process of its own: one that answers fixed bytes, or node:http before better-auth or keypal. */
-import { toNodeHandler } from "better-auth/node"
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"
 import { text } from "node:stream/consumers"
-import * as betterAuth from "../sqlBenchmark/betterAuth.ts"
 import type { Client, Place } from "../sqlBenchmark/client.ts"
-import * as keypal from "../sqlBenchmark/keypal.ts"
 
 /** Which server is wanted: with the bytes it is to answer, or on the database it is to ask. */
 export type Wanted =
@@ -44,13 +41,18 @@ const over =
     answered.catch(() => response.writeHead(500).end())
   }
 
+/** Loads only what the server needs, since its memory is measured. */
 const listenerOf = async (wanted: Wanted): Promise<RequestListener> => {
   switch (wanted.kind) {
     case "bare":
       return bare(wanted.verification, wanted.page)
-    case "keypal":
+    case "keypal": {
+      const keypal = await import("../sqlBenchmark/keypal.ts")
       return over(await keypal.open(wanted.place, { owners: undefined, keypal: wanted.keypal }, wanted.tracking))
+    }
     case "better-auth": {
+      const betterAuth = await import("../sqlBenchmark/betterAuth.ts")
+      const { toNodeHandler } = await import("better-auth/node")
       const client = await betterAuth.open(wanted.place, { owners: undefined, keypal: wanted.keypal })
       // It verifies for the program it is in only, and lists for whoever signs in.
       const [verifying, handler] = [over(client), toNodeHandler(client.auth)]

@@ -12,6 +12,9 @@ import * as plainDecoder from "./plainDecoder.ts"
  */
 const stretch = 64 * 1024
 
+/** As many pieces are kept apart at the most: a body may come byte by byte, each in a buffer of its own. */
+const mostPieces = 256
+
 const wholeText = new TextDecoder()
 
 /** Turns stretches of a long body into the items they complete; `isEnd` stands with the last of them. */
@@ -33,6 +36,7 @@ const makeParser = (path: ReadonlyArray<string>) => {
     if (piece !== undefined) {
       waiting.push(piece)
       length += piece.length
+      if (waiting.length === mostPieces) waiting = [joined(waiting, length)]
       if (length < stretch) return []
     }
     const bytes = joined(waiting, length)

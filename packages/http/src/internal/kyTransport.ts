@@ -57,32 +57,15 @@ const bytesOf = ({ body }: Response, ended: () => void): Stream.Stream<Uint8Arra
     ? Stream.empty
     : Stream.fromChannel(Channel.fromTransform((_, scope: Scope.Scope) => piecesOf(body, scope, ended)))
 
-const readText = async (response: Response, limit: number): Promise<string | undefined> => {
-  if (response.body === null) return ""
-  const declared = Number(response.headers.get("content-length") ?? Number.NaN)
-  // A declared length bounds the text only where the body is not compressed.
-  if (declared <= limit && response.headers.get("content-encoding") === null) return response.text()
-  const decoder = new TextDecoder()
-  let text = ""
-  let length = 0
-  for await (const chunk of response.body) {
-    length += chunk.byteLength
-    if (length > limit) return undefined
-    text += decoder.decode(chunk, { stream: true })
+const toResponse = (response: Response, ended: () => void): TransportResponse => {
+  const bytes = bytesOf(response, ended)
+  return {
+    status: response.status,
+    header: (name) => response.headers.get(name) ?? undefined,
+    text: Exchange.textFrom(bytes),
+    bytes
   }
-  return text + decoder.decode()
 }
-
-const toResponse = (response: Response, ended: () => void): TransportResponse => ({
-  status: response.status,
-  header: (name) => response.headers.get(name) ?? undefined,
-  text: Exchange.boundedText(async (limit) => {
-    const text = await readText(response, limit)
-    if (text !== undefined) ended()
-    return text
-  }),
-  bytes: bytesOf(response, ended)
-})
 
 /** Builds the default transport. */
 export const make: TransportFactory = Effect.fnUntraced(function* (options) {

@@ -109,8 +109,9 @@ export const serve = Command.make(
   Command.withDescription(
     "Serve the tenants of the configuration over HTTP: one REST API over every backend, until Ctrl-C or SIGTERM, which " +
       "let calls in flight finish; a second one does not wait for them. SIGTERM is exit code 0. SIGHUP has the " +
-      "configuration and the certificate read again; the rest of the member gateway counts from the next start. Needs the " +
-      "package @keyfold/gateway. Requests are logged with --log-level info."
+      "configuration and the certificate read again; the rest of the member gateway counts from the next start. Rotations " +
+      "that schedules of the configuration say are begun, and those under way go on. Needs the package @keyfold/gateway. " +
+      "Requests are logged with --log-level info."
   ),
   Command.withShortDescription("Serve the tenants of the configuration over HTTP"),
   Command.withExamples([
