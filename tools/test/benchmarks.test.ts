@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as gatewayReport from "../src/gatewayBenchmark/report.ts"
 import * as gatewaySettings from "../src/gatewayBenchmark/settings.ts"
-import { calling, scattered } from "../src/measurement/calling.ts"
+import { calling, scattered, warmingUp } from "../src/measurement/calling.ts"
 import { figure, times } from "../src/measurement/figures.ts"
 import { parse } from "../src/measurement/usage.ts"
 import * as sqlReport from "../src/sqlBenchmark/report.ts"
@@ -38,6 +38,15 @@ describe("calling", () => {
     assert.strictEqual(most, 4)
     assert.isAbove(called.perSecond, 0)
     assert.isAtLeast(called.slow, called.middle)
+  })
+
+  it("warms up for its time where calls are fast, and longer where they are slow", async () => {
+    let fast = 0
+    await warmingUp({ seconds: 0.02, concurrency: 8 }, async () => void fast++)
+    assert.isAtLeast(fast, 2000)
+    const began = performance.now()
+    await warmingUp({ seconds: 0.02, concurrency: 1 }, () => new Promise((resolve) => setTimeout(resolve, 5)))
+    assert.isAtLeast(performance.now() - began, 95)
   })
 
   it("comes by every place before it is anywhere again", () => {

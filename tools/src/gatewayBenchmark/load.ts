@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
 import { Pool } from "undici"
-import { calling, scattered } from "../measurement/calling.ts"
+import { calling, scattered, warmingUp } from "../measurement/calling.ts"
 import { quantile } from "../measurement/statistics.ts"
 import type { Load, Loaded, Request, Rush, Steady } from "./request.ts"
 
@@ -24,7 +24,7 @@ const send = async (number: number): Promise<void> => {
 const warmUp = 4
 
 const rush = async ({ pace }: Rush): Promise<Loaded> => {
-  await calling({ ...pace, seconds: pace.seconds / warmUp }, send)
+  await warmingUp({ ...pace, seconds: pace.seconds / warmUp }, send)
   process.send?.("warm")
   return calling(pace, send)
 }

@@ -85,12 +85,13 @@ const insist = async (item: { readonly state: string }, again: () => Promise<voi
   }
 }
 
-const createOne = async (client: Client, tenant: Tenant, isOver: () => boolean): Promise<void> => {
+const createOne = async (client: Client, tenant: Tenant, isOver: () => boolean): Promise<Create> => {
   const { ledger, options } = client
   const name = `${options.prefix}-${ledger.creates.length}`
   const create: Create = { name, tenant, state: "open", id: undefined, secret: undefined, operationId: "", requests: 0 }
   ledger.creates.push(create)
   await insist(create, () => tryCreate(client, create), isOver)
+  return create
 }
 
 const revokeOne = async (client: Client, isOver: () => boolean): Promise<void> => {
@@ -128,6 +129,23 @@ const work = async (client: Client, isOver: () => boolean): Promise<void> => {
     else await readOne(client, tenant)
     await delay(draw() * 20)
   }
+}
+
+/** Asks for a new key and its revocation, and tells whether both were carried out in time. */
+export const probe = async (
+  world: World,
+  ledger: Ledger,
+  options: ClientOptions,
+  tenant: Tenant,
+  isOver: () => boolean
+): Promise<boolean> => {
+  const client: Client = { world, ledger, options, draw: drawsFrom(options.seed), gateway: 0 }
+  const { id } = await createOne(client, tenant, isOver)
+  if (id === undefined) return false
+  const revoke: Revoke = { id, tenant, state: "open" }
+  ledger.revokes.push(revoke)
+  await insist(revoke, () => tryRevoke(client, revoke), isOver)
+  return ledger.revokes.some((one) => one.id === id && one.state === "done")
 }
 
 /** Keeps so many clients at work until it is over; what they were not told by then stays open. */

@@ -1,9 +1,9 @@
 /** One scene: load, a fault in the middle of it, and what is left when all is over. */
 import { setTimeout as delay } from "node:timers/promises"
-import { load, settle } from "./client.ts"
+import { load, probe, settle, type ClientOptions } from "./client.ts"
 import { faultOf, type Fault, type FaultName, type Seen } from "./faults.ts"
 import { judge, type Judgement } from "./judge.ts"
-import { isDone, makeLedger, type Event, type Ledger } from "./ledger.ts"
+import { makeLedger, type Event, type Ledger } from "./ledger.ts"
 import { tenants, type World } from "./world.ts"
 
 /** What is asked for. */
@@ -26,7 +26,7 @@ export interface Findings {
   readonly means: string
   readonly ledger: Ledger
   readonly during: ReadonlyArray<Event>
-  /** The seconds from the end of a fault until every kind of change was carried out again at every tenant: the longest. */
+  /** The seconds from the end of a fault until a new create and its revocation are carried out at every tenant: the longest. */
   readonly recovered: number | undefined
   /** Clients that are still without an answer when all is over. */
   readonly open: number
@@ -35,6 +35,8 @@ export interface Findings {
   readonly judgement: Judgement
   readonly problems: ReadonlyArray<string>
 }
+
+const patience = 30_000
 
 interface Span {
   /** When the fault was asked for, when it had come, and when it was asked to go. */
@@ -48,32 +50,25 @@ const seenIn = ({ events }: Ledger, spans: ReadonlyArray<Span>): Seen => ({
   around: events.filter(({ at }) => spans.some(({ asked, to }) => at >= asked && at <= to))
 })
 
-/** Waits until each tenant has had a create and a revocation carried out since then; undefined where that never comes. */
-const recovery = async ({ events }: Ledger, since: number, patience: number): Promise<number | undefined> => {
-  const firsts = () =>
-    tenants.flatMap((tenant) =>
-      (["create", "revoke"] as const).map((kind) =>
-        events.find((event) => event.tenant === tenant && event.kind === kind && event.began >= since && isDone(event))
-      )
-    )
-  const deadline = Date.now() + patience
-  for (;;) {
-    const found = firsts()
-    if (found.every((event) => event !== undefined)) {
-      return Math.max(...found.map((event) => (event?.at ?? since) - since)) / 1000
-    }
-    if (Date.now() > deadline) return undefined
-    await delay(20)
-  }
+/** Asks for a new key and its revocation at each tenant until all is carried out; undefined where that never comes. */
+const recovery = async (world: World, ledger: Ledger, asking: ClientOptions): Promise<number | undefined> => {
+  const since = Date.now()
+  const isOver = () => Date.now() > since + patience
+  const done = await Promise.all(tenants.map((tenant) => probe(world, ledger, asking, tenant, isOver)))
+  return done.every(Boolean) ? (Date.now() - since) / 1000 : undefined
 }
-
-const patience = 30_000
 
 const missingIn = (fault: Fault, seen: Seen): ReadonlyArray<string> =>
   fault.signs.flatMap(([isThere, missing]) => (isThere(seen) ? [] : [missing]))
 
 /** Lets a fault last for its time, and longer where it has not shown yet: a machine may be slow. */
-const causeOnce = async (fault: Fault, ledger: Ledger, { lasting }: SceneOptions) => {
+const causeOnce = async (
+  world: World,
+  fault: Fault,
+  ledger: Ledger,
+  asking: ClientOptions,
+  { lasting }: SceneOptions
+) => {
   const asked = Date.now()
   await fault.begin()
   const from = Date.now()
@@ -83,7 +78,7 @@ const causeOnce = async (fault: Fault, ledger: Ledger, { lasting }: SceneOptions
   const span = spanNow()
   await fault.end()
   const missing = missingIn(fault, seenIn(ledger, [span]))
-  return { span, missing, recovered: await recovery(ledger, Date.now(), patience) }
+  return { span, missing, recovered: await recovery(world, ledger, asking) }
 }
 
 /**
@@ -121,7 +116,7 @@ export const play = async (world: World, options: SceneOptions): Promise<Finding
   const caused: Array<Awaited<ReturnType<typeof causeOnce>>> = []
   await delay(options.peace)
   for (let time = 0; time < options.times; time += 1) {
-    caused.push(await causeOnce(fault, ledger, options))
+    caused.push(await causeOnce(world, fault, ledger, asking, options))
     await delay(options.peace)
   }
   isOver = true

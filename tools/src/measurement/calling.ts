@@ -47,6 +47,21 @@ export const calling = async (
   }
 }
 
+const warm = 2000
+const longest = 5
+
+/** Calls until the code is compiled and caches are filled: for a while and some thousands of times, slow calls fewer. */
+export const warmingUp = async (
+  { concurrency, seconds }: Pace,
+  call: (number: number) => Promise<unknown>
+): Promise<void> => {
+  const began = performance.now()
+  for (let calls = 0, passed = 0; passed < seconds || (calls < warm && passed < seconds * longest);) {
+    calls += (await calling({ concurrency, seconds: seconds / 4 }, call)).calls
+    passed = (performance.now() - began) / 1000
+  }
+}
+
 /** Visits every one of so many places, in an order without a pattern that a cache could use. */
 export const scattered = (places: number): ((number: number) => number) => {
   // A step without a common divisor comes by everywhere.

@@ -1,6 +1,6 @@
 /** A process of the benchmark: opens one store on one database, and fills or measures it. */
 import { readFileSync, writeFileSync } from "node:fs"
-import { calling, scattered } from "../measurement/calling.ts"
+import { calling, scattered, warmingUp } from "../measurement/calling.ts"
 import { perOwner, type Client } from "./client.ts"
 import { clients } from "./clients.ts"
 import { operations, type Measuring, type Operation, type Reading, type Task } from "./task.ts"
@@ -39,7 +39,7 @@ const measure = async (client: Client, task: Measuring): Promise<ReadonlyArray<R
   const readings: Array<Reading> = []
   for (const operation of operations) {
     for (const concurrency of task.concurrencies) {
-      await calling({ seconds: task.warmUp, concurrency }, calls[operation])
+      await warmingUp({ seconds: task.warmUp, concurrency }, calls[operation])
       readings.push({
         operation,
         concurrency,

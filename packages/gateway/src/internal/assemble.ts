@@ -106,7 +106,7 @@ const keeping = Effect.fnUntraced(function* (options: Options) {
     refusals,
     callers: refusing.guarding(checked, refusals),
     audit: meter.audit(auditStorage.make(sql, keying.make(peppers, "audit"))),
-    operations: operations.make(sql, keying.make(peppers, "operations")),
+    operations: yield* operations.make(sql, keying.make(peppers, "operations")),
     limits: meter.limits(yield* limits.make({ caller, tenant }, counted === "database" ? sql : undefined))
   }
 })

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { createHash, randomBytes } from "node:crypto"
@@ -71,9 +72,13 @@ const isOther = (keying: Keying, { body, keyed }: Row, asked: string): boolean =
 }
 
 const makeClaim = (sql: SqlClient, keying: Keying) =>
-  Effect.fnUntraced(function* (id: OperationId, asked: string, mayRepeat: boolean): Effect.fn.Return<Claim, SqlError> {
+  Effect.fnUntraced(function* (
+    id: OperationId,
+    asked: string,
+    mayRepeat: boolean,
+    token: string
+  ): Effect.fn.Return<Claim, SqlError> {
     const now = yield* Clock.currentTimeMillis
-    const token = randomBytes(16).toString("base64url")
     const row = {
       operation_id: id,
       body: keying.digest(keying.current, asked) ?? "",
@@ -113,13 +118,39 @@ const end = (sql: SqlClient, id: OperationId, token: string, ending: Ending): Ef
   }
 }
 
+/** Gives back a claim that may have been made although nobody heard of it: nothing was begun under it. */
+const release = (sql: SqlClient, id: OperationId, token: string, mayRepeat: boolean): Effect.Effect<void, SqlError> =>
+  mayRepeat
+    ? // It may be one that was taken over, whose first outcome nobody knows: that is not forgotten.
+      Effect.asVoid(sql`UPDATE keyfold_gateway_operations SET state = 'unknown', claimed_until = 0
+        WHERE operation_id = ${id} AND claim = ${token}`)
+    : end(sql, id, token, { kind: "nothing" })
+
 const again = Schedule.exponential("50 millis").pipe(Schedule.upTo({ times: 4 }))
 
-/** Makes the operations in the gateway's database. */
-export const make = (sql: SqlClient, keying: Keying): Operations => {
+/** A database that is away is waited for as long as a claim lasts, while others are told that it is under way. */
+const insisting = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: lasting }))
+
+/** Makes the operations in the gateway's database. The scope's end gives up what could not be written yet. */
+export const make = Effect.fnUntraced(function* (
+  sql: SqlClient,
+  keying: Keying
+): Effect.fn.Return<Operations, never, Scope.Scope> {
+  const scope = yield* Effect.scope
   const claim = makeClaim(sql, keying)
+  const later = (write: Effect.Effect<void, SqlError>) =>
+    Effect.forkIn(Effect.ignore(Effect.retry(write, insisting)), scope)
   return {
-    claim: (id, body, mayRepeat) => SqlDatabase.inTransaction(sql, claim(id, body, mayRepeat)),
-    end: (id, token, ending) => Effect.retry(end(sql, id, token, ending), again)
+    claim: (id, body, mayRepeat) =>
+      Effect.suspend(() => {
+        const token = randomBytes(16).toString("base64url")
+        return SqlDatabase.inTransaction(sql, claim(id, body, mayRepeat, token)).pipe(
+          Effect.tapError(() => later(release(sql, id, token, mayRepeat)))
+        )
+      }),
+    end: (id, token, ending) => {
+      const write = end(sql, id, token, ending)
+      return Effect.tapError(Effect.retry(write, again), () => later(write))
+    }
   }
-}
+})

@@ -97,6 +97,15 @@ const isOneOf = (sql: SqlClient, statuses: ReadonlyArray<KeyStatus>, now: number
   return isLive ? sql`k.revoked_at IS NULL` : sql.or(statuses.map((status) => wanted[status]))
 }
 
+/** PostgreSQL would rather read the uses of all keys than look up those of a page's, if it were free to choose. */
+const withUses = (sql: SqlClient) =>
+  sql.onDialectOrElse({
+    pg: () => sql`LEFT JOIN LATERAL (
+        SELECT last_used_at FROM keyfold_key_usage WHERE tenant = k.tenant AND id = k.id LIMIT 1
+      ) AS u ON true`,
+    orElse: () => sql`LEFT JOIN keyfold_key_usage AS u ON u.tenant = k.tenant AND u.id = k.id`
+  })
+
 const page = Effect.fnUntraced(function* (view: View, request: PageRequest): Effect.fn.Return<DriverPage, DriverError> {
   const { counters, sql, tenant } = view
   const now = yield* DateTime.now
@@ -107,8 +116,7 @@ const page = Effect.fnUntraced(function* (view: View, request: PageRequest): Eff
     conditions.push(sql`(k.created_at, k.id) > (${createdAt}, ${id})`)
   }
   const found = yield* query(
-    sql`SELECT ${sql.literal(rows.shownColumns)} FROM keyfold_keys AS k
-      LEFT JOIN keyfold_key_usage AS u ON u.tenant = k.tenant AND u.id = k.id
+    sql`SELECT ${sql.literal(rows.shownColumns)} FROM keyfold_keys AS k ${withUses(sql)}
       WHERE ${sql.and(conditions)} ORDER BY k.created_at, k.id LIMIT ${request.limit + 1}`.values
   )
   const shown = (yield* rows.decodeShown(found)).slice(0, request.limit)

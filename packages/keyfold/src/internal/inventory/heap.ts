@@ -11,7 +11,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8"
 const mebibyte = 2 ** 20
 
 /** So much room for young objects is enough for what is between a backend and the output. */
-const young = 32 * mebibyte
+const young = 16 * mebibyte
 
 const isGrown = (): boolean =>
   getHeapSpaceStatistics().some((space) => space.space_name === "new_space" && space.space_size >= young)
