@@ -9,7 +9,7 @@ const isThorough = process.env["KEYFOLD_THOROUGH"] !== undefined
 
 /** `KEYFOLD_FUZZ_SEED` chooses other requests, `KEYFOLD_FUZZ_ROUNDS` how many about each operation. */
 const seed = Number(process.env["KEYFOLD_FUZZ_SEED"] ?? 20261128)
-const rounds = Number(process.env["KEYFOLD_FUZZ_ROUNDS"] ?? (isThorough ? 1000 : 24))
+const rounds = Number(process.env["KEYFOLD_FUZZ_ROUNDS"] ?? (isThorough ? 300 : 24))
 
 const first = ({ violations }: Report) => violations.slice(0, 3)
 

@@ -8,7 +8,7 @@ import { report as show, type Finding } from "../finding.ts"
 import { listsTable } from "../listBenchmark/listsTable.ts"
 import { describe } from "../measurement/machine.ts"
 import { chartOf, draw } from "./chart.ts"
-import { paragraph } from "./paragraph.ts"
+import { section } from "./readme.ts"
 import type { Results } from "./results.ts"
 import { comparisonTable, findingTable, tenantsTable } from "./tables.ts"
 
@@ -102,7 +102,7 @@ export const benchReport = (root: string, check: boolean): ReadonlyArray<Finding
   return [
     ...bring(root, "docs/bench.md", check, (old) => place(old, tablesOf(results))),
     ...bring(root, "docs/bench.svg", check, () => chart(results)),
-    ...bring(root, "README.md", check, (old) => place(old, paragraph(results)))
+    ...bring(root, "README.md", check, (old) => place(old, section(results)))
   ]
 }
 

@@ -255,7 +255,7 @@ const judgeName = ({ candidates, names }: Around, name: string, asked: string): 
   const shape = candidate?.judged.shape
   return {
     name,
-    mistakes: names.includes(asked) ? [] : [noSuchStore(baseOf(name), asked, names)],
+    mistakes: candidate !== undefined || names.includes(asked) ? [] : [noSuchStore(baseOf(name), asked, names)],
     needed: [],
     shape:
       candidate === undefined || shape === undefined

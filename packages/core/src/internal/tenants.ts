@@ -140,15 +140,17 @@ const readersOf = (
   return [used.includes(undefined) ? undefined : used[0]]
 }
 
-const originsOf = (options: Options, rules: ReadonlyArray<Rule>): ReadonlyArray<Origin> =>
-  Object.entries(options.stores).flatMap(([store, definition]) => {
-    const own = rules.filter(({ resource }) => resource.name === store)
+const originsOf = (options: Options, rules: ReadonlyArray<Rule>): ReadonlyArray<Origin> => {
+  const ofStore = Map.groupBy(rules, ({ resource }) => resource.name)
+  return Object.entries(options.stores).flatMap(([store, definition]) => {
+    const own = ofStore.get(store) ?? []
     return readersOf(definition, own).flatMap((credential) => {
       const resource = resourceOf(store, definition, credential)
       const isOf = (rule: Rule) => definition.separateCredentials !== true || rule.resource.credential === credential
       return resource === undefined ? [] : [{ resource, rules: own.filter(isOf) }]
     })
   })
+}
 
 const patternOf = (rule: Rule): Pattern => {
   const [prefix = "", suffix = ""] = rule.written.split("*")

@@ -18,7 +18,10 @@ const isGrown = (): boolean =>
 
 const grow = (factor: 1 | 2): void => setFlagsFromString(`--semi-space-growth-factor=${factor}`)
 
-/** Keeps garbage from piling up, and collecting it from taking other cores' time. Said before anything is loaded: a first collection would already have made plans. */
+/**
+ * Keeps garbage from piling up, and its collection from taking other cores' time. Said before anything is loaded: a first
+ * collection would already have made plans.
+ */
 export const begin = (): void => {
   setFlagsFromString("--no-allocation-site-pretenuring")
   setFlagsFromString("--heap-growing-percent=20")

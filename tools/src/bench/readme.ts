@@ -32,8 +32,8 @@ export const wrap = (text: string): string => {
   return [...lines, line].join("\n")
 }
 
-/** One paragraph and the chart. */
-export const paragraph = ({ comparisons, finding }: Results): string => {
+/** A section of one paragraph and the chart; its heading too, so that there is none while nothing was measured. */
+export const section = ({ comparisons, finding }: Results): string => {
   const one = comparisons.find(({ job }) => job.id === "list-25")
   const many = comparisons.find(({ job }) => job.id === "list-25-64")
   const ours = (comparison: Comparison | undefined, over: string) => rowOf(comparison, `keyfold whylabs ${over}`)
@@ -49,5 +49,5 @@ export const paragraph = ({ comparisons, finding }: Results): string => {
     `only list send ${requests === 1 ? "one request" : `${requests} requests`}. [Every row](docs/bench.md), with the machine and versions, and`,
     "[where the time goes](docs/performance.md)."
   ].join(" ")
-  return `${wrap(text)}\n\n![Calls a second of each client as a multiple of bare fetch](docs/bench.svg)`
+  return `## Speed\n\n${wrap(text)}\n\n![Calls a second of each client as a multiple of bare fetch](docs/bench.svg)`
 }
