@@ -102,7 +102,12 @@ const stageOver = Effect.fnUntraced(function* (opened: Opened, isFaulty: boolean
   const { fetch } = yield* Gateway.handler({
     backends: Gateway.fromKeyStores(opened, true),
     database: at,
-    limits: { caller: unlimited, tenant: unlimited, refusals: unlimited, timeout: isFaulty ? "1 second" : "30 seconds" },
+    limits: {
+      caller: unlimited,
+      tenant: unlimited,
+      refusals: unlimited,
+      timeout: isFaulty ? "1 second" : "30 seconds"
+    },
     ...(yield* rotating(opened, held))
   })
   const ask = asking(fetch)
