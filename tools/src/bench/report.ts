@@ -55,7 +55,7 @@ export const chart = ({ circumstances: { date, node }, comparisons }: Results): 
         title: "Listing 25 keys: calls a second as a multiple of bare fetch",
         subtitle: "On loopback, on the same bytes; more is faster. Keyfold also decodes and validates every key.",
         panels: ["one call at a time", "64 calls at once"],
-        note: `Medians; thin lines go from the slowest to the fastest round. Node ${node}, ${date}: docs/bench.md`
+        note: `Medians; thin lines go from the slowest to the fastest round, or to the edge. Node ${node}, ${date}: docs/bench.md`
       }
     )
   )
