@@ -3,6 +3,7 @@ import * as JsonSchema from "effect/JsonSchema"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import type { Answer } from "./World.ts"
 
 /** A JSON Schema, as far as it is looked into here. */
@@ -79,15 +80,26 @@ const parsed = (text: string): { readonly value?: unknown } => {
 
 const strict = { errors: "all", onExcessProperty: "error" } as const
 
-/** Makes of a JSON Schema what lists how a value violates it. */
+const validator = new Ajv2020({ allErrors: true, strict: false, validateFormats: false })
+
+/**
+ * Makes of a JSON Schema what lists how a value violates it: by ajv, which shares nothing with what wrote the document, and
+ * by effect, which also finds members that the document merely does not mention.
+ */
 const judging = (document: JsonSchema.Document<"draft-2020-12">): Judge => {
+  const validate = validator.compile({ ...document.schema, $defs: document.definitions })
   const decode = Schema.decodeUnknownResult(
     SchemaRepresentation.fromJsonSchemaDocument(document, { patterns: "apply" }) as Schema.Codec<unknown>,
     strict
   )
   return (value) => {
     const judged = decode(value)
-    return Result.isSuccess(judged) ? [] : judged.failure.message.split("\n")
+    return [
+      ...(validate(value)
+        ? []
+        : (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message ?? ""}`)),
+      ...(Result.isSuccess(judged) ? [] : judged.failure.message.split("\n"))
+    ]
   }
 }
 

@@ -54,31 +54,6 @@ describe("keyfold serve", { timeout: 60_000 }, () => {
           const headers = { authorization: `Bearer ${key.trim()}`, "content-type": "application/json" }
           const body = method === "POST" ? { body: JSON.stringify({ description: "nightly" }) } : {}
           const response = await fetch(`${url}/arthur/auth/api_keys/`, { method, headers, ...body })
-          return { status: response.status, json: (await response.json()) as unknown }
-        })
-      assert.strictEqual((yield* ask("POST", first.stdout)).status, 200)
-      const { json, status } = yield* ask("GET", first.stdout)
-      assert.strictEqual(status, 200)
-      assert.include(JSON.stringify(json), '"description":"nightly"')
-      assert.strictEqual((yield* ask("GET", "made-up")).status, 401)
-      yield* Effect.promise(() => writeFile(join(folder, "keyfold.yaml"), speaking("acm")))
-      const refused = yield* keyfold(["serve"], { folder })
-      assert.include(refused.stderr, 'Did you mean "acme"?')
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("speaks the dialects of the file, and refuses one whose tenant is not there", () =>
-    Effect.gen(function* () {
-      const speaking = (tenant: string) => `${tenants}${gateway}  dialects: { arthur: { tenant: ${tenant} } }\n`
-      const folder = yield* folderWith(speaking("acme"))
-      const first = yield* keyfold(["gateway", "init"], { folder })
-      const output = yield* keyfoldUntil(["serve", "--json"], "\n", { folder })
-      const { url } = JSON.parse(output) as { url: string }
-      const ask = (method: string, key: string) =>
-        Effect.promise(async () => {
-          const headers = { authorization: `Bearer ${key.trim()}`, "content-type": "application/json" }
-          const body = method === "POST" ? { body: JSON.stringify({ description: "nightly" }) } : {}
-          const response = await fetch(`${url}/arthur/auth/api_keys/`, { method, headers, ...body })
           return { status: response.status, text: await response.text() }
         })
       const made = yield* ask("POST", first.stdout)

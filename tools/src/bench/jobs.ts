@@ -19,7 +19,7 @@ export const jobs: ReadonlyArray<Job> = [
     operation: "list",
     keys: 25,
     concurrency: 1,
-    calls: 2_000
+    calls: 6_000
   },
   {
     id: "list-25-64",
@@ -27,7 +27,7 @@ export const jobs: ReadonlyArray<Job> = [
     operation: "list",
     keys: 25,
     concurrency: 64,
-    calls: 600
+    calls: 2_500
   },
   {
     id: "list-10000",
@@ -43,7 +43,7 @@ export const jobs: ReadonlyArray<Job> = [
     operation: "create",
     keys: 25,
     concurrency: 1,
-    calls: 1_500
+    calls: 4_000
   },
   {
     id: "create-64",
@@ -51,7 +51,7 @@ export const jobs: ReadonlyArray<Job> = [
     operation: "create",
     keys: 25,
     concurrency: 64,
-    calls: 300
+    calls: 1_500
   }
 ]
 

@@ -123,6 +123,8 @@ const work = async (client: Client, isOver: () => boolean): Promise<void> => {
   const { draw } = client
   while (!isOver()) {
     const tenant = tenants[draw() < 0.5 ? 0 : 1]
+    // As a balancer would: one that was gone is asked again.
+    client.gateway = draw() < 0.5 ? 0 : 1
     const what = draw()
     if (what < 0.4) await createOne(client, tenant, isOver)
     else if (what < 0.55) await revokeOne(client, isOver)
