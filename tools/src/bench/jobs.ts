@@ -19,7 +19,7 @@ export const jobs: ReadonlyArray<Job> = [
     operation: "list",
     keys: 25,
     concurrency: 1,
-    calls: 6_000
+    calls: 12_000
   },
   {
     id: "list-25-64",

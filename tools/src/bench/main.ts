@@ -52,7 +52,7 @@ const quick = {
 const effort: run.Effort = {
   rounds: Number(values.rounds ?? (values.quick ? 7 : 13)),
   window: Number(values.window ?? 100),
-  warmUp: Number(values["warm-up"] ?? (values.quick ? 2_000 : 10_000))
+  warmUp: Number(values["warm-up"] ?? (values.quick ? 2_000 : 15_000))
 }
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
