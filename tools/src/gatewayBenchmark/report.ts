@@ -1,6 +1,5 @@
 /** The tables of the benchmark. */
-import { figure, times } from "../measurement/figures.ts"
-import { compare, summarize } from "../measurement/statistics.ts"
+import { figure, middleOf, rateCells, rateHeads, times } from "../measurement/figures.ts"
 import { table } from "../measurement/table.ts"
 
 /** One figure of a round: requests a second, milliseconds of an answer, and microseconds of the processor a request. */
@@ -20,37 +19,22 @@ export interface Rounds {
   readonly readings: ReadonlyArray<Reading>
 }
 
-const columns = [
-  "server",
-  "per second",
-  "least to most",
-  "to bare",
-  "least to most",
-  "CPU, us",
-  "p50, ms",
-  "p99, ms",
-  "CPU of the load, us"
-]
+const columns = ["server", ...rateHeads("bare"), "CPU, us", "p50, ms", "p99, ms", "CPU of the load, us"]
 
 /** Writes the table of one operation; every server is compared with the first, each round by itself. */
 export const report = (servers: ReadonlyArray<Rounds>): string => {
   const reference = (servers[0]?.readings ?? []).map(({ perSecond }) => perSecond)
-  const rows = servers.map(({ name, readings }) => {
-    const rates = readings.map(({ perSecond }) => perSecond)
-    const [rate, compared] = [summarize(rates), compare(rates, reference)]
-    const middleOf = (one: (reading: Reading) => number) => figure(summarize(readings.map(one)).median)
-    return [
-      name,
-      figure(rate.median),
-      `${figure(rate.least)} to ${figure(rate.most)}`,
-      times(compared.median),
-      `${compared.least.toFixed(2)} to ${compared.most.toFixed(2)}`,
-      middleOf(({ processor }) => processor),
-      middleOf(({ middle }) => middle),
-      middleOf(({ slow }) => slow),
-      middleOf(({ sending }) => sending)
-    ]
-  })
+  const rows = servers.map(({ name, readings }) => [
+    name,
+    ...rateCells(
+      readings.map(({ perSecond }) => perSecond),
+      reference
+    ),
+    middleOf(readings, ({ processor }) => processor),
+    middleOf(readings, ({ middle }) => middle),
+    middleOf(readings, ({ slow }) => slow),
+    middleOf(readings, ({ sending }) => sending)
+  ])
   return table(columns, rows)
 }
 

@@ -1,6 +1,5 @@
 /** The tables of the benchmark. */
-import { figure, times } from "../measurement/figures.ts"
-import { compare, summarize } from "../measurement/statistics.ts"
+import { middleOf, rateCells, rateHeads } from "../measurement/figures.ts"
 import { table } from "../measurement/table.ts"
 import type { Operation, Reading } from "./task.ts"
 
@@ -10,16 +9,7 @@ export interface Rounds {
   readonly rounds: ReadonlyArray<ReadonlyArray<Reading>>
 }
 
-const columns = [
-  "store",
-  "per second",
-  "least to most",
-  "to the first",
-  "least to most",
-  "CPU, us",
-  "p50, ms",
-  "p99, ms"
-]
+const columns = ["store", ...rateHeads("the first"), "CPU, us", "p50, ms", "p99, ms"]
 
 const readingsOf = ({ rounds }: Rounds, operation: Operation, concurrency: number): ReadonlyArray<Reading> =>
   rounds.flatMap((round) =>
@@ -32,21 +22,15 @@ export const report = (stores: ReadonlyArray<Rounds>, operation: Operation, conc
   const reference = (all[0]?.readings ?? []).map(({ perSecond }) => perSecond)
   const rows = all
     .filter(({ readings }) => readings.length > 0)
-    .map(({ name, readings }) => {
-      const rates = readings.map(({ perSecond }) => perSecond)
-      const rate = summarize(rates)
-      const compared = compare(rates, reference)
-      const middleOf = (one: (reading: Reading) => number) => figure(summarize(readings.map(one)).median)
-      return [
-        name,
-        figure(rate.median),
-        `${figure(rate.least)} to ${figure(rate.most)}`,
-        times(compared.median),
-        `${compared.least.toFixed(2)} to ${compared.most.toFixed(2)}`,
-        middleOf(({ processor }) => processor),
-        middleOf(({ middle }) => middle),
-        middleOf(({ slow }) => slow)
-      ]
-    })
+    .map(({ name, readings }) => [
+      name,
+      ...rateCells(
+        readings.map(({ perSecond }) => perSecond),
+        reference
+      ),
+      middleOf(readings, ({ processor }) => processor),
+      middleOf(readings, ({ middle }) => middle),
+      middleOf(readings, ({ slow }) => slow)
+    ])
   return table(columns, rows)
 }

@@ -4,14 +4,11 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
-import { randomBytes } from "node:crypto"
-import { make as problem, types, type Problem } from "../../Problem.ts"
+import { types, type Problem } from "../../Problem.ts"
 import * as creating from "../creating.ts"
-import { errorsOf } from "../issues.ts"
 import * as wire from "../wire.ts"
-import { foreign, html, type Html, type Part } from "./html.ts"
+import { bodyReader, idempotencyKeyOf, input, newOnce, reasonField, reasonOf, secretField, type Field } from "./form.ts"
+import { foreign, html, type Part } from "./html.ts"
 import { said, sealed, show, to } from "./page.ts"
 import { asCaller, backendFor, framed, may, sealedForm, tenantOf, type Response, type Visitor } from "./visit.ts"
 import { nameOf } from "./words.ts"
@@ -27,7 +24,7 @@ interface Written {
 }
 
 const blank = (): Written => ({
-  once: randomBytes(18).toString("base64url"),
+  once: newOnce(),
   name: "",
   owner: "",
   scopes: "",
@@ -47,15 +44,7 @@ const writtenIn = (form: URLSearchParams): Written => {
   }
 }
 
-interface Field {
-  readonly name: Exclude<keyof Written, "once">
-  readonly label: string
-  readonly hint: string
-  readonly type?: string
-  readonly pointer?: string
-}
-
-const fieldsFor = ({ expiry, owners, scopes }: Capabilities): ReadonlyArray<Field> => [
+const fieldsFor = ({ expiry, owners, scopes }: Capabilities): ReadonlyArray<Field<Exclude<keyof Written, "once">>> => [
   { name: "name", label: "Name", hint: "What the key is for, such as nightly-report.", pointer: "/name" },
   ...(owners === "unsupported"
     ? []
@@ -88,30 +77,8 @@ const fieldsFor = ({ expiry, owners, scopes }: Capabilities): ReadonlyArray<Fiel
         } as const
       ]
     : []),
-  { name: "reason", label: "Reason", hint: "For the audit; may stay empty." }
+  reasonField
 ]
-
-const input = (field: Field, written: Written, failure: Problem | undefined): Html => {
-  const { hint, label, name, pointer, type = "text" } = field
-  const wrong = failure?.details.errors?.find(
-    (error) => pointer !== undefined && `${error.pointer}/`.startsWith(`${pointer}/`)
-  )
-  return html`<div class="field">
-    <label for="${name}">${label}</label><span class="hint" id="${name}-hint">${hint}</span>${
-      wrong !== undefined && html`<span class="wrong" id="${name}-wrong">${foreign(wrong.detail)}</span>`
-    }<input
-      id="${name}"
-      name="${name}"
-      type="${type}"
-      value="${written[name]}"
-      autocomplete="off"
-      autocapitalize="off"
-      spellcheck="false"
-      aria-describedby="${name}-hint${wrong !== undefined && ` ${name}-wrong`}"
-      ${wrong !== undefined && html` aria-invalid="true"`}
-    />
-  </div>`
-}
 
 const cannot: Readonly<Record<string, string>> = {
   expiry: "Its keys do not end by themselves.",
@@ -154,7 +121,7 @@ export const blankForm = Effect.fnUntraced(function* (visitor: Visitor): Effect.
   return formPage(visitor, tenant, yield* backendFor(visitor, tenant, "create"), blank())
 })
 
-const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(wire.NewKey), { errors: "all", onExcessProperty: "error" })
+const decode = bodyReader(wire.NewKey)
 
 /** A day in the body of the neutral API; what is no day is refused there. */
 const startOf = (day: string): string =>
@@ -166,29 +133,7 @@ const specOf = ({ expires, name, owner, scopes }: Written): Effect.Effect<typeof
     ...(owner === "" ? {} : { owner }),
     ...(scopes === "" ? {} : { scopes: scopes.split(/[\s,]+/).filter((scope) => scope !== "") }),
     ...(expires === "" ? {} : { expiresAt: startOf(expires) })
-  }).pipe(
-    Effect.mapError(({ issue }) => {
-      const errors = errorsOf("body", issue)
-      return problem("invalid-request", "The form has a field that cannot be taken as it is.", { errors })
-    })
-  )
-
-/** A secret and a button to copy it. Without the script the text can be selected. */
-export const secretField = (secret: Redacted.Redacted<string>): Html =>
-  html`<label for="secret">Secret</label>
-    <div class="secret">
-      <input
-        id="secret"
-        value="${Redacted.value(secret)}"
-        readonly
-        data-once
-        autocomplete="off"
-        spellcheck="false"
-        aria-describedby="secret-hint"
-      />
-      <button type="button" class="second" data-copies="secret" data-says="copied" hidden>Copy</button>
-    </div>
-    <p id="copied" role="status" class="small"></p>`
+  })
 
 const createdPage = (
   visitor: Visitor,
@@ -255,8 +200,7 @@ export const create = Effect.fnUntraced(function* (visitor: Visitor): Effect.fn.
   const tenant = form.get("tenant") ?? ""
   const written = writtenIn(form)
   const about = yield* backendFor(visitor, tenant, "create")
-  const idempotencyKey = `console-${written.once}`
-  if (!/^[\w-]{20,64}$/.test(written.once)) return yield* problem("invalid-request", "The form is not complete.")
+  const idempotencyKey = yield* idempotencyKeyOf(written.once)
   const created = yield* Effect.result(
     Effect.flatMap(specOf(written), (spec) =>
       asCaller(
@@ -274,6 +218,3 @@ export const create = Effect.fnUntraced(function* (visitor: Visitor): Effect.fn.
     : formPage(visitor, tenant, about, written, failure)
   return HttpServerResponse.setHeaders(answer, failure.headers)
 })
-
-/** A reason for the audit, as long as one may be. */
-export const reasonOf = (text: string): string | undefined => (text === "" ? undefined : text.slice(0, 500))

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { Problem } from "../../Problem.ts"
 import { withStore } from "../answering.ts"
 import { foreign, html, type Html, type Part } from "./html.ts"
-import { show, to } from "./page.ts"
+import { sheet, show, to } from "./page.ts"
 import { mayRotate } from "./rotating.ts"
 import { isSealed } from "./sessions.ts"
 import { asCaller, framed, may, tenantOf, type Response, type Visitor } from "./visit.ts"
@@ -121,21 +121,11 @@ const table = (visitor: Visitor, { state, tenant }: Asked, shown: Shown): Html =
     ..."State,Age,Expires,Last use,Findings,Actions".split(",")
   ]
   const count = shown.keys.length
-  return html`<div class="sheet">
-    <table role="table">
-      <caption>
-        ${count} ${count === 1 ? "key" : "keys"} on this page, state: ${states[state]?.said}
-      </caption>
-      <thead role="rowgroup">
-        <tr role="row">
-          ${heads.map((head) => html`<th role="columnheader" scope="col">${head}</th>`)}
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        ${shown.keys.map((key) => row(visitor, tenant, key, shown))}
-      </tbody>
-    </table>
-  </div>`
+  return sheet(
+    html`${count} ${count === 1 ? "key" : "keys"} on this page, state: ${states[state]?.said}`,
+    heads,
+    shown.keys.map((key) => row(visitor, tenant, key, shown))
+  )
 }
 
 /** How complete a page is, where there is something to say. */

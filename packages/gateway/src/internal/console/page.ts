@@ -132,3 +132,21 @@ export const problemPage = (problem: Problem, requestId: string, about: Pick<Pag
     }),
     problem.headers
   )
+
+/** A table of a page: its caption, its heads, and its rows. */
+export const sheet = (caption: Part, heads: ReadonlyArray<string>, rows: ReadonlyArray<Html>): Html =>
+  html`<div class="sheet">
+    <table role="table">
+      <caption>
+        ${caption}
+      </caption>
+      <thead role="rowgroup">
+        <tr role="row">
+          ${heads.map((head) => html`<th role="columnheader" scope="col">${head}</th>`)}
+        </tr>
+      </thead>
+      <tbody role="rowgroup">
+        ${rows}
+      </tbody>
+    </table>
+  </div>`

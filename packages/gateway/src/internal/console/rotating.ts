@@ -4,13 +4,10 @@ import type { Capabilities } from "@keyfold/core/Capabilities"
 import { supports } from "@keyfold/core/Capabilities"
 import * as Effect from "effect/Effect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as Schema from "effect/Schema"
-import { randomBytes } from "node:crypto"
 import { make as problem, types, type Problem } from "../../Problem.ts"
-import { errorsOf } from "../issues.ts"
 import * as rotations from "../rotations/handlers.ts"
 import * as wire from "../rotations/wire.ts"
-import { reasonOf, secretField } from "./creating.ts"
+import { bodyReader, idempotencyKeyOf, input, newOnce, reasonField, reasonOf, secretField, type Field } from "./form.ts"
 import { foreign, html, type Html, type Part } from "./html.ts"
 import { goTo, said, sealed, show, to } from "./page.ts"
 import { asCaller, backendFor, framed, keyOf, may, sealedForm, tenantOf, type Response, type Visitor } from "./visit.ts"
@@ -32,7 +29,7 @@ interface Written {
 }
 
 const blank = (deliver: string): Written => ({
-  once: randomBytes(18).toString("base64url"),
+  once: newOnce(),
   deliver,
   sink: "",
   hours: "",
@@ -74,13 +71,12 @@ const choices = (visitor: Visitor, tenant: string, { deliver }: Written): Part =
     ${choice("sink", deliver, "Into a sink of the gateway", "One that holds this very key. The rest goes on by itself.")}
   </fieldset>`
 
-const fields = [
+const fields: ReadonlyArray<Field<"sink" | "hours" | "reason">> = [
   {
     name: "sink",
     pointer: "/sink",
     label: "Sink",
-    hint: "Its name in the configuration, for a secret that goes there; the schedule's where it is empty.",
-    type: "text"
+    hint: "Its name in the configuration, for a secret that goes there; the schedule's where it is empty."
   },
   {
     name: "hours",
@@ -89,29 +85,8 @@ const fields = [
     hint: "How long both keys work after that; the schedule's where it is empty, else 24.",
     type: "number"
   },
-  { name: "reason", pointer: undefined, label: "Reason", hint: "For the audit; may stay empty.", type: "text" }
-] as const
-
-const input = (field: (typeof fields)[number], written: Written, failure: Problem | undefined): Html => {
-  const { hint, label, name, pointer, type } = field
-  const wrong = failure?.details.errors?.find((error) => error.pointer === pointer)
-  return html`<div class="field">
-    <label for="${name}">${label}</label><span class="hint" id="${name}-hint">${hint}</span>${
-      wrong !== undefined && html`<span class="wrong" id="${name}-wrong">${foreign(wrong.detail)}</span>`
-    }<input
-      id="${name}"
-      name="${name}"
-      type="${type}"
-      value="${written[name]}"
-      ${type === "number" && html`min="0" step="any"`}
-      autocomplete="off"
-      autocapitalize="off"
-      spellcheck="false"
-      aria-describedby="${name}-hint${wrong !== undefined && ` ${name}-wrong`}"
-      ${wrong !== undefined && html`aria-invalid="true"`}
-    />
-  </div>`
-}
+  reasonField
+]
 
 interface About {
   readonly tenant: string
@@ -165,10 +140,7 @@ export const ask = Effect.fnUntraced(function* (visitor: Visitor): Effect.fn.Ret
   return formPage(visitor, about, blank(may(visitor, tenant, "create") ? "response" : "sink"))
 })
 
-const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(wire.NewRotation), {
-  errors: "all",
-  onExcessProperty: "error"
-})
+const decode = bodyReader(wire.NewRotation)
 
 const hour = 3_600_000
 
@@ -177,12 +149,7 @@ const bodyOf = ({ deliver, hours, sink }: Written): Effect.Effect<typeof wire.Ne
     deliver,
     ...(sink === "" || deliver === "response" ? {} : { sink }),
     ...(hours === "" ? {} : { overlapMillis: Math.round(Number(hours) * hour) })
-  }).pipe(
-    Effect.mapError(({ issue }) => {
-      const errors = errorsOf("body", issue)
-      return problem("invalid-request", "The form has a field that cannot be taken as it is.", { errors })
-    })
-  )
+  })
 
 type Issued = NonNullable<Effect.Success<ReturnType<typeof rotations.start>>["issued"]>
 
@@ -245,8 +212,7 @@ export const rotate = Effect.fnUntraced(function* (visitor: Visitor): Effect.fn.
   const form = yield* sealedForm(visitor)
   const [tenant, written] = [form.get("tenant") ?? "", writtenIn(form)]
   const about = yield* aboutKey(visitor, tenant, yield* keyOf(form))
-  if (!/^[\w-]{20,64}$/.test(written.once)) return yield* problem("invalid-request", "The form is not complete.")
-  const idempotencyKey = `console-${written.once}`
+  const idempotencyKey = yield* idempotencyKeyOf(written.once)
   const begun = yield* Effect.result(
     Effect.flatMap(bodyOf(written), (body) =>
       asCaller(

@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import { make as problem, type Problem } from "../../Problem.ts"
 import * as rotations from "../rotations/handlers.ts"
 import type * as wire from "../rotations/wire.ts"
-import { reasonOf } from "./creating.ts"
+import { reasonOf } from "./form.ts"
 import { foreign, html, type Html, type Part } from "./html.ts"
-import { goTo, sealed, show, to } from "./page.ts"
+import { goTo, sealed, sheet, show, to } from "./page.ts"
 import { asCaller, framed, may, sealedForm, tenantOf, type Response, type Visitor } from "./visit.ts"
 import { exactly, fromNow, time } from "./words.ts"
 
@@ -279,21 +279,11 @@ const row = (visitor: Visitor, tenant: string, found: Shown, now: number): Html 
 const heads = ["Old key", "New key", "State", "Step", "Begun", "Old key is revoked"]
 
 const table = (visitor: Visitor, tenant: string, found: ReadonlyArray<Shown>, now: number): Html =>
-  html`<div class="sheet">
-    <table role="table">
-      <caption>
-        Rotations, the newest first
-      </caption>
-      <thead role="rowgroup">
-        <tr role="row">
-          ${heads.map((head) => html`<th role="columnheader" scope="col">${head}</th>`)}
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        ${found.map((one) => row(visitor, tenant, one, now))}
-      </tbody>
-    </table>
-  </div>`
+  sheet(
+    "Rotations, the newest first",
+    heads,
+    found.map((one) => row(visitor, tenant, one, now))
+  )
 
 /** The page of a tenant's rotations. */
 export const all = Effect.fnUntraced(function* (visitor: Visitor): Effect.fn.Return<Response, Problem> {
