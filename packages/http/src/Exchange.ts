@@ -87,22 +87,9 @@ export const make = <Answer>(
 const defaultLimit = 16 * 1024 * 1024
 
 /**
- * Makes the `text` of an answer from a reader that stops beyond a number of bytes, with undefined.
+ * Makes the `text` of an answer from its bytes.
  *
  * The bound is 16 MiB where the caller names none; a longer body fails `InvalidResponse`.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const boundedText =
-  (read: (limit: number) => Promise<string | undefined>): TransportResponse["text"] =>
-  (limit = defaultLimit) =>
-    Effect.flatMap(Effect.tryPromise({ try: () => read(limit), catch: fromCause }), (text) =>
-      text === undefined ? Effect.fail(tooLong(limit)) : Effect.succeed(text)
-    )
-
-/**
- * Makes the `text` of an answer from its bytes, bounded in the same way.
  *
  * @category constructors
  * @since 0.1.0
