@@ -1,3 +1,4 @@
+import type { KeyRef } from "@keyfold/core/ApiKey"
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { toAsker } from "@keyfold/lifecycle/RotationResources"
 import * as RotationRunner from "@keyfold/lifecycle/RotationRunner"
@@ -16,6 +17,15 @@ const hour = 3600
 
 const last = (records: ReadonlyArray<RotationRecord>) =>
   [...new Map(records.map((record) => [record.id, record])).values()].map(({ status, step }) => `${status} ${step}`)
+
+/** A rotation whose process is gone as soon as it was begun. */
+const leftBehind = (world: Effect.Success<typeof World.make>, { id }: KeyRef) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { rotations } = yield* world.launch()
+      return yield* rotations.start({ id }, { store: "keys", sink: "place", overlap: 0 })
+    })
+  )
 
 describe("settle", () => {
   it.effect("waits until rotations are over or wait for long, and then finishes overlaps that have ended", () =>
@@ -43,12 +53,7 @@ describe("settle", () => {
     Effect.gen(function* () {
       const world = yield* World.make
       const { key } = yield* world.store.create({ name: "ci" })
-      const dead = yield* Effect.scoped(
-        Effect.gen(function* () {
-          const { rotations } = yield* world.launch()
-          return yield* rotations.start({ id: key.id }, { store: "keys", sink: "place", overlap: 0 })
-        })
-      )
+      const dead = yield* leftBehind(world, key)
       yield* pass(120, 60)
       const { rotations } = yield* world.launch()
       const options = { ids: [dead.id] }
@@ -64,12 +69,7 @@ describe("revive", () => {
     Effect.gen(function* () {
       const world = yield* World.make
       const { key } = yield* world.store.create({ name: "ci" })
-      const dead = yield* Effect.scoped(
-        Effect.gen(function* () {
-          const { rotations } = yield* world.launch()
-          return yield* rotations.start({ id: key.id }, { store: "keys", sink: "place", overlap: 0 })
-        })
-      )
+      const dead = yield* leftBehind(world, key)
       const { rotations } = yield* world.launch()
       assert.deepStrictEqual(yield* RotationRunner.revive(rotations), [])
       yield* pass(120, 60)

@@ -1,5 +1,5 @@
 /** The tables of the benchmark. */
-import { figure, middleOf, rateCells, rateHeads, times } from "../measurement/figures.ts"
+import { figure, middleOf, rateCells, rateHeads, times } from "../measurement/numbers.ts"
 import { table } from "../measurement/table.ts"
 
 /** One figure of a round: requests a second, milliseconds of an answer, and microseconds of the processor a request. */

@@ -1,6 +1,6 @@
 /** What the benchmark is asked for on the command line. */
 import { parseArgs } from "node:util"
-import { positive, whole } from "../sqlBenchmark/settings.ts"
+import { positive, whole } from "../measurement/arguments.ts"
 
 /** How much is measured. */
 export interface Settings {

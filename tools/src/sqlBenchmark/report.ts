@@ -1,5 +1,5 @@
 /** The tables of the benchmark. */
-import { middleOf, rateCells, rateHeads } from "../measurement/figures.ts"
+import { middleOf, rateCells, rateHeads } from "../measurement/numbers.ts"
 import { table } from "../measurement/table.ts"
 import type { Operation, Reading } from "./task.ts"
 

@@ -1,5 +1,6 @@
 /** What the benchmark is asked for on the command line. */
 import { parseArgs } from "node:util"
+import { positive, whole } from "../measurement/arguments.ts"
 
 /** How much is measured. */
 export interface Settings {
@@ -12,20 +13,6 @@ export interface Settings {
   readonly stores: ReadonlyArray<string>
   /** The folder of a keypal that was built. */
   readonly keypal: string | undefined
-}
-
-/** Reads a number above 0. */
-export const positive = (name: string, text: string): number => {
-  const value = Number(text)
-  if (Number.isFinite(value) && value > 0) return value
-  throw new Error(`--${name} takes a number above 0, and not ${JSON.stringify(text)}`)
-}
-
-/** Reads a whole number above 0. */
-export const whole = (name: string, text: string): number => {
-  const value = positive(name, text)
-  if (Number.isInteger(value)) return value
-  throw new Error(`--${name} takes a whole number, and not ${JSON.stringify(text)}`)
 }
 
 const engines = ["sqlite", "postgres"]

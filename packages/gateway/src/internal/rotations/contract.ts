@@ -23,8 +23,6 @@ import * as wire from "./wire.ts"
 
 const accepted = HttpApiSchema.status(202)
 
-const changing = [...forBackends, known[409]] as const
-
 const ofRotation = { ...ofTenant, rotation: RotationId }
 
 const readers = ["rotate", "list"] as const
@@ -69,47 +67,34 @@ const getting = HttpApiEndpoint.get("get", "/v1/tenants/:tenant/rotations/:rotat
   .annotate(Needs, readers)
   .annotateMerge(described("Show how a rotation stands"))
 
-const resuming = HttpApiEndpoint.post("resume", "/v1/tenants/:tenant/rotations/:rotation/resume", {
-  params: ofRotation,
-  headers: mutating,
-  success: wire.Rotation.pipe(accepted),
-  error: changing
-})
-  .annotate(Needs, "rotate")
-  .annotateMerge(
-    described(
-      "Have a rotation go on",
-      "One that needs attention goes on where its sink turns out to hold the new key. It is safe to call at any time."
-    )
-  )
+/** A change of a rotation that is said with its address alone. */
+const changingIt = <const Name extends string>(name: Name, title: string, text: string) =>
+  HttpApiEndpoint.post(name, `/v1/tenants/:tenant/rotations/:rotation/${name}`, {
+    params: ofRotation,
+    headers: mutating,
+    success: wire.Rotation.pipe(accepted),
+    error: [...forBackends, known[409]]
+  })
+    .annotate(Needs, "rotate")
+    .annotateMerge(described(title, text))
 
-const aborting = HttpApiEndpoint.post("abort", "/v1/tenants/:tenant/rotations/:rotation/abort", {
-  params: ofRotation,
-  headers: mutating,
-  success: wire.Rotation.pipe(accepted),
-  error: changing
-})
-  .annotate(Needs, "rotate")
-  .annotateMerge(
-    described(
-      "End a rotation",
-      "Before the new key is handed over it is revoked. After that both keys stay live until the rotation is resolved. Once the old key is being revoked it is too late."
-    )
-  )
+const resuming = changingIt(
+  "resume",
+  "Have a rotation go on",
+  "One that needs attention goes on where its sink turns out to hold the new key. It is safe to call at any time."
+)
 
-const confirming = HttpApiEndpoint.post("confirm", "/v1/tenants/:tenant/rotations/:rotation/confirm", {
-  params: ofRotation,
-  headers: mutating,
-  success: wire.Rotation.pipe(accepted),
-  error: changing
-})
-  .annotate(Needs, "rotate")
-  .annotateMerge(
-    described(
-      "Say that the secret in the answer has arrived and is safe",
-      "Only then the overlap begins, after which the old key is revoked."
-    )
-  )
+const aborting = changingIt(
+  "abort",
+  "End a rotation",
+  "Before the new key is handed over it is revoked. After that both keys stay live until the rotation is resolved. Once the old key is being revoked it is too late."
+)
+
+const confirming = changingIt(
+  "confirm",
+  "Say that the secret in the answer has arrived and is safe",
+  "Only then the overlap begins, after which the old key is revoked."
+)
 
 const resolving = HttpApiEndpoint.post("resolve", "/v1/tenants/:tenant/rotations/:rotation/resolve", {
   params: ofRotation,
