@@ -20,7 +20,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as reason from "./internal/reason.ts"
 import { ApiKeyResponse, CreatedApiKeyResponse, keyIdOf, toApiKey, toIssuedKey } from "./internal/wire.ts"
 
@@ -125,10 +124,7 @@ const makeDriver = (backend: HttpBackend.HttpBackend, options: Options): Driver 
     ),
   list: {
     kind: "stream",
-    open: () =>
-      Stream.map(backend.decodeItems(ApiKeyResponse, { method: "GET", segments: collection }, []), (keys) =>
-        keys.map(toApiKey)
-      )
+    open: () => backend.decodeItems(ApiKeyResponse, { method: "GET", segments: collection }, [], toApiKey)
   },
   revoke: (ref) =>
     Effect.flatMap(idOf(ref), (id) =>

@@ -73,14 +73,15 @@ const makeFrom = ({ capacity, cost, reserved }: Limits): RequestBudget => {
   }
   const waitFor = (wanted: number) => (credit >= wanted ? 0 : Math.ceil(wanted - credit))
   // Who waits has paid already, so that turns are kept and nobody overtakes.
-  const reserve = Effect.fnUntraced(function* (patience: number): Effect.fn.Return<void, Duration.Duration> {
-    fill(yield* Clock.currentTimeMillis)
-    const wait = waitFor(cost)
-    if (wait > patience) return yield* Effect.fail(Duration.millis(wait))
-    credit -= cost
-    if (wait === 0) return
-    yield* Effect.onInterrupt(Effect.sleep(Duration.millis(wait)), () => Effect.sync(() => void (credit += cost)))
-  })
+  const reserve = (patience: number): Effect.Effect<void, Duration.Duration> =>
+    Clock.clockWith((clock) => {
+      fill(clock.currentTimeMillisUnsafe())
+      const wait = waitFor(cost)
+      if (wait > patience) return Effect.fail(Duration.millis(wait))
+      credit -= cost
+      if (wait === 0) return Effect.void
+      return Effect.onInterrupt(clock.sleep(Duration.millis(wait)), () => Effect.sync(() => void (credit += cost)))
+    })
   const takeSpare = Effect.fnUntraced(function* (patience: number): Effect.fn.Return<void, Duration.Duration> {
     const deadline = (yield* Clock.currentTimeMillis) + patience
     for (;;) {

@@ -112,9 +112,9 @@ export interface Call {
  *
  * - `decode` reads a 2xx answer with a schema that ignores what it does not know; an answer it cannot read is
  *   `InvalidResponse`.
- * - `decodeItems` reads an array of any length in a 2xx answer, in batches as they arrive, with a schema for one item.
- *   `path` names the members the array is found under; where it is empty, the answer is the array. Leaving the stream
- *   aborts the request.
+ * - `decodeItems` reads an array of any length in a 2xx answer, in batches as they arrive, with a schema for one item and
+ *   a translation of each. `path` names the members the array is found under; where it is empty, the answer is the array.
+ *   Leaving the stream aborts the request.
  * - `discard` takes any 2xx answer, with or without a body.
  *
  * @category models
@@ -122,11 +122,12 @@ export interface Call {
  */
 export interface HttpBackend {
   readonly decode: <A, I>(schema: Schema.Codec<A, I>, call: Call) => Effect.Effect<A, DriverError>
-  readonly decodeItems: <A, I>(
+  readonly decodeItems: <A, I, B>(
     schema: Schema.Codec<A, I>,
     call: Call,
-    path: ReadonlyArray<string>
-  ) => Stream.Stream<ReadonlyArray<A>, DriverError>
+    path: ReadonlyArray<string>,
+    convert: (item: A) => B
+  ) => Stream.Stream<ReadonlyArray<B>, DriverError>
   readonly discard: (call: Call) => Effect.Effect<void, DriverError>
 }
 
@@ -211,16 +212,21 @@ const fail = (reason: Reason, answer: Answer): DriverError => {
   return new DriverError({ reason, sent: "maybe", ...(requestId === undefined ? {} : { requestId }) })
 }
 
-/** Refuses what `fetch` would refuse with a message that quotes the credential. */
-const checkedHeaders = (authorize: BackendOptions["authorize"]): Effect.Effect<Credential, DriverError> =>
-  Effect.flatMap(authorize, (headers) => {
-    const isSendable = Object.values(headers).every((value) => /^[\x20-\x7e\x80-\xff]+$/.test(Redacted.value(value)))
-    const problem =
-      "the store's credential is empty or holds a character that no header can carry, such as a line break"
-    return isSendable
-      ? Effect.succeed(headers)
-      : Effect.fail(new DriverError({ reason: new Unauthenticated({ problem }), sent: "no" }))
-  })
+/** `fetch` would refuse any other with a message that quotes the credential. */
+const isSendable = (credential: Credential): boolean => {
+  for (const name in credential) {
+    const value = credential[name]
+    if (value !== undefined && !/^[\x20-\x7e\x80-\xff]+$/.test(Redacted.value(value))) return false
+  }
+  return true
+}
+
+const notSendable = new DriverError({
+  reason: new Unauthenticated({
+    problem: "the store's credential is empty or holds a character that no header can carry, such as a line break"
+  }),
+  sent: "no"
+})
 
 const failureText = 64 * 1024
 
@@ -249,23 +255,22 @@ const prepare = ({ options, prefix }: Link, call: Call): Effect.Effect<Prepared,
   const url = buildUrl(prefix, call)
   if (url instanceof DriverError) return Effect.fail(url)
   const content = contentOf(call)
-  return Effect.mapBoth(checkedHeaders(call.authorize ?? options.authorize), {
-    onSuccess: (credential) => ({
-      credential,
-      request: {
-        method: call.method,
-        url,
-        headers: {
-          accept: "application/json",
-          ...(content === undefined ? {} : { "content-type": content.type }),
-          ...credential
-        },
-        ...(content === undefined ? {} : { body: content.body })
-      }
-    }),
+  const { method } = call
+  return Effect.matchEffect(call.authorize ?? options.authorize, {
+    onSuccess: (credential) => {
+      if (!isSendable(credential)) return Effect.fail(notSendable)
+      const headers = { accept: "application/json", ...credential }
+      return Effect.succeed({
+        credential,
+        request:
+          content === undefined
+            ? { method, url, headers }
+            : { method, url, headers: { "content-type": content.type, ...headers }, body: content.body }
+      })
+    },
     // An exchange that was to obtain the credential may have been sent, this call was not.
     onFailure: ({ reason, requestId }) =>
-      new DriverError({ reason, sent: "no", ...(requestId === undefined ? {} : { requestId }) })
+      Effect.fail(new DriverError({ reason, sent: "no", ...(requestId === undefined ? {} : { requestId }) }))
   })
 }
 
@@ -356,14 +361,15 @@ const decodeAnswer = <A, I>(link: Link, schema: Schema.Codec<A, I>, call: Call):
   )
 }
 
-const decodeItems = <A, I>(
+const decodeItems = <A, I, B>(
   link: Link,
   schema: Schema.Codec<A, I>,
   call: Call,
-  path: ReadonlyArray<string>
-): Stream.Stream<ReadonlyArray<A>, DriverError> => {
-  const read: Read<itemPull.Items<A>> = (answer, moved, scope) =>
-    itemPull.open(itemReader.make(schema, path), answer.response.bytes, scope, {
+  path: ReadonlyArray<string>,
+  convert: (item: A) => B
+): Stream.Stream<ReadonlyArray<B>, DriverError> => {
+  const read: Read<itemPull.Items<B>> = (answer, moved, scope) =>
+    itemPull.open(itemReader.make(schema, path, convert), answer.response.bytes, scope, {
       first: Effect.tap(moved),
       // Between two batches passes time that is not the backend's.
       rest: (bytes) => timedPull.make(timeoutOf(link), bytes, scope),
@@ -371,7 +377,7 @@ const decodeItems = <A, I>(
     })
   return Stream.fromChannel(
     Channel.fromTransform((_, scope: Scope.Scope) => {
-      let current: itemPull.Items<A> = Effect.flatMap(attempt(link, call, read, scope), (items) => (current = items))
+      let current: itemPull.Items<B> = Effect.flatMap(attempt(link, call, read, scope), (items) => (current = items))
       return Effect.succeed(Effect.suspend(() => current))
     })
   )
@@ -394,7 +400,7 @@ export const make = Effect.fnUntraced(function* (
   const link: Link = { base, prefix, options, transport: yield* factory(options) }
   return {
     decode: (schema, call) => decodeAnswer(link, schema, call),
-    decodeItems: (schema, call, path) => decodeItems(link, schema, call, path),
+    decodeItems: (schema, call, path, convert) => decodeItems(link, schema, call, path, convert),
     discard: (call) => performed(link, call, () => Effect.void)
   }
 })

@@ -5,6 +5,7 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
+import { utc } from "./internal/utc.ts"
 
 const shape = /^[+-]?\d{4,6}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i
 const zone = /(Z|[+-]\d{2}:?\d{2})$/i
@@ -72,7 +73,7 @@ const plainMillis = (text: string): number => {
 export const parseUtc = (text: string | null | undefined): DateTime.Utc | undefined => {
   if (text === null || text === undefined) return undefined
   const millis = plainMillis(text)
-  if (!Number.isNaN(millis)) return DateTime.makeUnsafe(millis)
+  if (!Number.isNaN(millis)) return utc(millis)
   if (!shape.test(text)) return undefined
   const separated = text.replace(" ", "T")
   // ECMAScript wants six digits in a signed year; Java writes five.

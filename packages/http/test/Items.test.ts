@@ -16,7 +16,10 @@ const open = (
   server: RecordedFetch,
   path: ReadonlyArray<string> = ["items"],
   options: Partial<HttpBackend.BackendOptions> = {}
-) => Effect.map(Effect.orDie(backendOver(server, options)), (backend): Keys => backend.decodeItems(Key, listKeys, path))
+) =>
+  Effect.map(Effect.orDie(backendOver(server, options)), (backend): Keys =>
+    backend.decodeItems(Key, listKeys, path, (key) => key)
+  )
 
 const itemsFrom = (body: CountedBody, path?: ReadonlyArray<string>) =>
   Effect.flatMap(open(body.server, path), (keys) =>

@@ -22,7 +22,6 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as login from "./internal/login.ts"
 import { ApiKeyUsage, HiddenApiKey, toApiKey, toIssuedKey, toUsage, VisibleApiKey } from "./internal/wire.ts"
 
@@ -152,10 +151,7 @@ const makeDriver = (backend: HttpBackend.HttpBackend, options: Options): Driver 
     ),
   list: {
     kind: "stream",
-    open: () =>
-      Stream.map(backend.decodeItems(HiddenApiKey, { method: "GET", segments: collection }, []), (keys) =>
-        keys.map(toApiKey)
-      )
+    open: () => backend.decodeItems(HiddenApiKey, { method: "GET", segments: collection }, [], toApiKey)
   },
   revoke: (ref) =>
     Effect.flatMap(idOf(ref), (id) =>

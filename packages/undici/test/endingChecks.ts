@@ -76,7 +76,12 @@ export const endings = (check: Check): void => {
         pump()
       })
       const backend = yield* backendAt(server.url)
-      const [batch] = yield* Stream.runCollect(Stream.take(backend.decodeItems(Key, call, []), 1))
+      const [batch] = yield* Stream.runCollect(
+        Stream.take(
+          backend.decodeItems(Key, call, [], (key) => key),
+          1
+        )
+      )
       assert.strictEqual(batch?.[0]?.id.length, 1_000)
       yield* assertLeft(yield* server.first)
     })

@@ -2,6 +2,7 @@
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -59,8 +60,8 @@ const selected = (store: Store, filter: Filter, scope: Scope.Scope): Batches<Api
   const next: Batches<ApiKey, KeyStoreError> = Effect.matchEffect(pulled(store, filter, scope), {
     onFailure: (failure) => Effect.fail(Cause.isDone(failure) ? failure : failed(store, "list", failure)),
     onSuccess: (found) =>
-      Effect.flatMap(DateTime.now, (now) => {
-        const keys = select(store, filter, found, now)
+      Clock.clockWith((clock) => {
+        const keys = select(store, filter, found, DateTime.makeUnsafe(clock.currentTimeMillisUnsafe()))
         return Arr.isArrayNonEmpty(keys) ? Effect.succeed(keys) : next
       })
   })

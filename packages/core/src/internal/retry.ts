@@ -3,6 +3,7 @@ import type * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -46,29 +47,37 @@ interface Limits extends Engine {
   readonly deadline: number
 }
 
-/** Starts the time of one call now. */
-const start = (engine: Engine): Effect.Effect<Limits> =>
-  Effect.map(Clock.currentTimeMillis, (now) => ({
-    ...engine,
-    deadline: now + Duration.toMillis(engine.policy.budget)
-  }))
+/** Runs one call, whose time starts now. */
+const started = <A, E>(
+  { budget, meter, policy }: Engine,
+  run: (limits: Limits) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Clock.clockWith((clock) =>
+    run({ budget, meter, policy, deadline: clock.currentTimeMillisUnsafe() + Duration.toMillis(policy.budget) })
+  )
 
 /** Shorter times, in milliseconds, are no waits: the process was doing something else. */
 const shortestWait = 5
 
 /** Waits for the request's turn, or fails where that would take longer than the call may last. */
-const takeTurn = Effect.fnUntraced(function* (limits: Limits, number: number): Effect.fn.Return<void, CallFailure> {
-  const asked = yield* Clock.currentTimeMillis
-  const remaining = Duration.millis(Math.max(0, limits.deadline - asked))
-  const priority = yield* CurrentPriority
-  yield* Effect.mapError(limits.budget.take(priority, remaining), (retryAfter) => ({
-    error: new DriverError({ reason: new RateLimited({ retryAfter }), sent: "no" }),
-    attempts: number - 1,
-    exhausted: false
-  }))
-  const wait = (yield* Clock.currentTimeMillis) - asked
-  if (wait >= shortestWait) yield* waited(limits.meter, priority, wait)
-})
+const takeTurn = ({ budget, deadline, meter }: Limits, number: number): Effect.Effect<void, CallFailure> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const clock = Context.get(context, Clock.Clock)
+    const priority = Context.get(context, CurrentPriority)
+    const asked = clock.currentTimeMillisUnsafe()
+    return Effect.matchEffect(budget.take(priority, Duration.millis(Math.max(0, deadline - asked))), {
+      onFailure: (retryAfter) =>
+        Effect.fail({
+          error: new DriverError({ reason: new RateLimited({ retryAfter }), sent: "no" }),
+          attempts: number - 1,
+          exhausted: false
+        }),
+      onSuccess: () => {
+        const wait = clock.currentTimeMillisUnsafe() - asked
+        return wait < shortestWait ? Effect.void : waited(meter, priority, wait)
+      }
+    })
+  })
 
 /** Lets who shares the credential know that the backend has had enough. */
 const noteLimit = ({ budget, policy }: Limits, { reason }: DriverError): Effect.Effect<void> =>
@@ -106,22 +115,21 @@ const waitOrFail = Effect.fnUntraced(function* (
 })
 
 /** Runs `attempt` (told its number, from 1) until it succeeds, fails for good, or the policy ends it. */
-export const retrying = Effect.fnUntraced(function* <A>(
+export const retrying = <A>(
   operation: Operation,
   engine: Engine,
   attempt: (number: number) => Effect.Effect<A, DriverError>
-): Effect.fn.Return<A, CallFailure> {
-  const limits = yield* start(engine)
-  for (let number = 1; ; number++) {
-    yield* takeTurn(limits, number)
-    const result = yield* Effect.result(attempt(number))
-    if (result._tag === "Success") {
-      yield* limits.meter.attempted(operation, undefined)
-      return result.success
-    }
-    yield* waitOrFail(operation, limits, number, result.failure)
-  }
-})
+): Effect.Effect<A, CallFailure> =>
+  started(engine, (limits) => {
+    const from = (number: number): Effect.Effect<A, CallFailure> =>
+      Effect.flatMap(takeTurn(limits, number), () =>
+        Effect.matchEffect(attempt(number), {
+          onFailure: (error) => Effect.flatMap(waitOrFail(operation, limits, number, error), () => from(number + 1)),
+          onSuccess: (value) => Effect.as(engine.meter.attempted(operation, undefined), value)
+        })
+      )
+    return from(1)
+  })
 
 /** Batches of a list, one chunk of them a pull. */
 export type Batches<A, E> = Pull.Pull<Arr.NonEmptyReadonlyArray<A>, E>
@@ -177,6 +185,6 @@ export const retryingPull = <A>(
         return current
       })
     )
-  let current: Attempt = Effect.flatMap(start(engine), (limits) => begin(limits, 1))
+  let current: Attempt = started(engine, (limits) => begin(limits, 1))
   return Effect.suspend(() => current)
 }

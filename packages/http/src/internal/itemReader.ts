@@ -49,16 +49,16 @@ const makeParser = (path: ReadonlyArray<string>) => {
 }
 
 /** Decodes the items of one array batch by batch; an error names the place in the whole array. */
-const makeDecoder = <A, I>(schema: Schema.Codec<A, I>, path: ReadonlyArray<string>) => {
+const makeDecoder = <A, I, B>(schema: Schema.Codec<A, I>, path: ReadonlyArray<string>, convert: (item: A) => B) => {
   const decode = plainDecoder.make(schema)
   let count = 0
-  return (items: jsonItems.Items): ReadonlyArray<A> | InvalidResponse => {
+  return (items: jsonItems.Items): ReadonlyArray<B> | InvalidResponse => {
     if (items instanceof InvalidResponse) return items
-    const decoded: Array<A> = []
+    const decoded: Array<B> = []
     for (const item of items) {
       const result = decode(item)
       if (Schema.isSchemaError(result)) return undocumented(result, [...path, String(count)])
-      decoded.push(result)
+      decoded.push(convert(result))
       count++
     }
     return decoded
@@ -74,10 +74,14 @@ export interface ItemReader<A> {
   readonly isDone: () => boolean
 }
 
-/** Makes the reader of a body whose items stand at `path`. */
-export const make = <A, I>(schema: Schema.Codec<A, I>, path: ReadonlyArray<string>): ItemReader<A> => {
+/** Makes the reader of a body whose items stand at `path`; `convert` makes of each what is handed out. */
+export const make = <A, I, B>(
+  schema: Schema.Codec<A, I>,
+  path: ReadonlyArray<string>,
+  convert: (item: A) => B
+): ItemReader<B> => {
   const parse = makeParser(path)
-  const decode = makeDecoder(schema, path)
+  const decode = makeDecoder(schema, path, convert)
   let queue: Array<Uint8Array> = []
   let isEnd = false
   let isDone = false

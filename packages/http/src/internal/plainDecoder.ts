@@ -48,17 +48,19 @@ const primitive = (ast: SchemaAST.AST): Decode | undefined => {
   }
 }
 
+/** An array whose items stay what they are is itself the result. */
 const arrayOf =
   (item: Decode): Decode =>
   (value) => {
     if (!Array.isArray(value)) return unsure
-    const items: Array<unknown> = []
-    for (const one of value) {
-      const decoded = item(one)
+    let changed: Array<unknown> | undefined
+    for (let at = 0; at < value.length; at++) {
+      const decoded = item(value[at])
       if (decoded === unsure) return unsure
-      items.push(decoded)
+      if (decoded !== value[at]) changed ??= value.slice(0, at)
+      changed?.push(decoded)
     }
-    return items
+    return changed ?? value
   }
 
 interface Field {
@@ -70,11 +72,19 @@ interface Field {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+const countOf = (record: Readonly<Record<string, unknown>>): number => {
+  let count = 0
+  for (const _ in record) count++
+  return count
+}
+
+/** A record that has these fields and no others, each of which stays what it is, is itself the result. */
 const structOf =
   (fields: ReadonlyArray<Field>): Decode =>
   (value) => {
     if (!isRecord(value)) return unsure
-    const struct: Record<string, unknown> = {}
+    let known = 0
+    let isSame = true
     for (const { decode, isOptional, name } of fields) {
       const found = value[name]
       if (found === undefined) {
@@ -83,7 +93,14 @@ const structOf =
       }
       const decoded = decode(found)
       if (decoded === unsure) return unsure
-      struct[name] = decoded
+      known++
+      isSame &&= decoded === found
+    }
+    if (isSame && countOf(value) === known) return value
+    const struct: Record<string, unknown> = {}
+    for (const { decode, name } of fields) {
+      const found = value[name]
+      if (found !== undefined) struct[name] = isSame ? found : decode(found)
     }
     return struct
   }

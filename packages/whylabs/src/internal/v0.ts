@@ -47,14 +47,16 @@ const get = Effect.fnUntraced(function* (
 })
 
 /** Without a user the server hides revoked keys; with one it shows them and leaves out last-used times. */
-const list = Effect.fnUntraced(function* (
+const list = (
   { backend, collection }: Organization,
   owner: string | undefined
-): Effect.fn.Return<Stream.Stream<ReadonlyArray<ApiKey>, DriverError>, DriverError> {
-  const query: request.Query = owner === undefined ? [] : [["user_id", yield* request.userId(owner)]]
-  const items = backend.decodeItems(UserApiKey, { method: "GET", segments: collection, query }, ["items"])
-  return Stream.map(items, (keys) => keys.map(toApiKey))
-})
+): Stream.Stream<ReadonlyArray<ApiKey>, DriverError> => {
+  const read = (query: request.Query) =>
+    backend.decodeItems(UserApiKey, { method: "GET", segments: collection, query }, ["items"], toApiKey)
+  return owner === undefined
+    ? read([])
+    : Stream.unwrap(Effect.map(request.userId(owner), (id) => read([["user_id", id]])))
+}
 
 const revoke = Effect.fnUntraced(function* (
   organization: Organization,
@@ -81,6 +83,6 @@ const revoke = Effect.fnUntraced(function* (
 export const make = (organization: Organization): Operations => ({
   create: (spec) => create(organization, spec),
   get: (ref) => get(organization, ref),
-  list: { kind: "stream", open: ({ owner }) => Stream.unwrap(list(organization, owner)) },
+  list: { kind: "stream", open: ({ owner }) => list(organization, owner) },
   revoke: (ref) => revoke(organization, ref)
 })

@@ -7,7 +7,6 @@ import type { HttpBackend } from "@keyfold/http/HttpBackend"
 import type { Refine } from "@keyfold/http/HttpReason"
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
 import * as reason from "./reason.ts"
 import * as request from "./request.ts"
 import { CreatedUserApiKey, keyIdOf, toApiKey, toIssuedKey, UserApiKey, ValidateResponse } from "./wire.ts"
@@ -79,10 +78,7 @@ export const make = (caller: Caller): Operations => ({
   create: (spec) => create(caller, spec),
   list: {
     kind: "stream",
-    open: () =>
-      Stream.map(caller.backend.decodeItems(UserApiKey, { method: "GET", segments: collection }, ["items"]), (keys) =>
-        keys.map(toApiKey)
-      )
+    open: () => caller.backend.decodeItems(UserApiKey, { method: "GET", segments: collection }, ["items"], toApiKey)
   },
   revoke: (ref) => revoke(caller, ref),
   verify: (secret) => validate(caller, secret)
