@@ -301,18 +301,8 @@ export const Journal: Context.Reference<Journal | undefined> = Context.Reference
   { defaultValue: () => undefined }
 )
 
-/**
- * Builds a journal on an implementation's storage. `secret` keys the chain's digests and stays the same for good.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const make = Effect.fnUntraced(function* (
-  storage: Storage,
-  secret: Redacted.Redacted<string>
-): Effect.fn.Return<Journal> {
-  const key = yield* Effect.promise(() => crypto.hmacKey(new TextEncoder().encode(Redacted.value(secret))))
-  const digest = chain.digestWith(key)
+const makeJournal = (storage: Storage, secret: Redacted.Redacted<string>): Journal => {
+  const digest = chain.digestWith(Redacted.value(secret))
   const peek = <A>(address: Address, answer: (snapshot: Snapshot) => A) =>
     storage.transact(address, (snapshot) =>
       Effect.succeed({ entries: [], operation: undefined, answer: answer(snapshot) })
@@ -331,7 +321,16 @@ export const make = Effect.fnUntraced(function* (
     stores: storage.stores,
     verify: (store, head) => chain.verify(storage, digest, store, head)
   }
-})
+}
+
+/**
+ * Builds a journal on an implementation's storage. `secret` keys the chain's digests and stays the same for good.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (storage: Storage, secret: Redacted.Redacted<string>): Effect.Effect<Journal> =>
+  Effect.sync(() => makeJournal(storage, secret))
 
 /**
  * Makes a journal that lives as long as the program: for tests, and for programs that must not create the same key twice

@@ -262,7 +262,7 @@ const makeStore = Effect.fnUntraced(function* (
     finder,
     confirm: ownership.trusting,
     reconciler: yield* reconcile.make({ driver, finder, meter, revoke: (ref) => revokeNow(revoking, ref) }),
-    cursors: yield* cursor.make({ store: name, backend, tenant: options.tenant }, options.cursorSecret)
+    cursors: cursor.make({ store: name, backend, tenant: options.tenant }, options.cursorSecret)
   }
   if (!ownership.isView(driver.capabilities, options)) return { store, view: store }
   const own = reading(ownership.view(driver, codec))

@@ -118,51 +118,43 @@ export interface Codec {
  */
 export const nonce: Effect.Effect<string> = Effect.sync(() => crypto.randomText(6))
 
+const makeCodec = ({ backend, secret, tenant }: CodecOptions): Codec => {
+  const sign = hmac.make(Redacted.isRedacted(secret) ? new TextEncoder().encode(Redacted.value(secret)) : secret)
+  const signed = (purpose: string, parts: ReadonlyArray<string | null>) =>
+    JSON.stringify([`keyfold label 1 ${purpose}`, backend, ...parts])
+  const tenantMark = sign(signed("tenant", [tenant ?? null]), 4)
+  const fingerprint = (operationId: OperationId) => sign(signed("operation", [operationId]), 8)
+  // What a check signs, in pieces: nothing in a mark needs escaping in JSON.
+  const beginning = signed("check", [tenant ?? null]).slice(0, -1)
+  // The name is signed too, so that a mark means nothing on any other label.
+  const check = (name: string | undefined, operation: string, nonce: string) =>
+    sign(`${beginning},"${operation}","${nonce}",${JSON.stringify(name ?? null)}]`, 6)
+  const proves = ({ mark, name }: Label): boolean =>
+    mark !== undefined && mark.tenant === tenantMark && check(name, mark.operation, mark.nonce) === mark.check
+  return {
+    tenant: tenantMark,
+    proves,
+    fingerprint: (operationId) => Effect.sync(() => fingerprint(operationId)),
+    digest: (value) => Effect.sync(() => sign(signed("digest", [JSON.stringify(value)]), hmac.longest)),
+    write: (name, operationId, nonce) =>
+      Effect.sync(() => {
+        const operation = fingerprint(operationId)
+        const mark = `kf1-${operation}${nonce}${tenantMark}${check(name, operation, nonce)}`
+        return name === undefined ? mark : `${name} ${mark}`
+      }),
+    claims: (label) => read(label).mark?.tenant === tenantMark,
+    trusted: (label) =>
+      Effect.sync(() => {
+        const parts = read(label)
+        return proves(parts) ? parts.mark : undefined
+      })
+  }
+}
+
 /**
  * Makes the codec of one store.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function* (options: CodecOptions): Effect.fn.Return<Codec> {
-  const { backend, secret, tenant } = options
-  const material = Redacted.isRedacted(secret) ? new TextEncoder().encode(Redacted.value(secret)) : secret
-  const key = yield* Effect.promise(() => crypto.hmacKey(material))
-  const signed = (purpose: string, parts: ReadonlyArray<string | null>) =>
-    JSON.stringify([`keyfold label 1 ${purpose}`, backend, ...parts])
-  const sign = (purpose: string, parts: ReadonlyArray<string | null>, length: number) =>
-    Effect.map(
-      Effect.promise(() => crypto.hmac(key, signed(purpose, parts))),
-      (mac) => crypto.toBase64Url(mac).slice(0, length)
-    )
-  const signNow = hmac.make(material, 6)
-  const tenantMark = yield* sign("tenant", [tenant ?? null], 4)
-  const fingerprint = (operationId: OperationId) => sign("operation", [operationId], 8)
-  // The name is signed too, so that a mark means nothing on any other label.
-  const check = (name: string | undefined, operation: string, nonce: string) =>
-    sign("check", [tenant ?? null, operation, nonce, name ?? null], 6)
-  // What `check` signs, in pieces: nothing in a mark needs escaping in JSON.
-  const beginning = signed("check", [tenant ?? null]).slice(0, -1)
-  const proves = ({ mark, name }: Label): boolean => {
-    if (mark === undefined || mark.tenant !== tenantMark) return false
-    const { check, nonce, operation } = mark
-    return signNow(`${beginning},"${operation}","${nonce}",${JSON.stringify(name ?? null)}]`) === check
-  }
-  return {
-    tenant: tenantMark,
-    proves,
-    fingerprint,
-    digest: (value) => sign("digest", [JSON.stringify(value)], 22),
-    write: Effect.fnUntraced(function* (name, operationId, nonce) {
-      const operation = yield* fingerprint(operationId)
-      const mark = `kf1-${operation}${nonce}${tenantMark}${yield* check(name, operation, nonce)}`
-      return name === undefined ? mark : `${name} ${mark}`
-    }),
-    claims: (label) => read(label).mark?.tenant === tenantMark,
-    trusted: Effect.fnUntraced(function* (label) {
-      const { mark, name } = read(label)
-      if (mark === undefined || mark.tenant !== tenantMark) return undefined
-      return (yield* check(name, mark.operation, mark.nonce)) === mark.check ? mark : undefined
-    })
-  }
-})
+export const make = (options: CodecOptions): Effect.Effect<Codec> => Effect.sync(() => makeCodec(options))

@@ -6,6 +6,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { createHmac } from "node:crypto"
 
 const settings = {
   timeout: 120_000,
@@ -193,18 +194,39 @@ describe("a label", () => {
     settings
   )
 
-  it.effect("is proved at once as it is trusted, whatever the lengths of the secret, the tenant and the name", () =>
-    Effect.gen(function* () {
-      // Digests are made of blocks of 64 bytes; every place where a message can end in one is met.
-      for (let length = 1; length <= 140; length++) {
-        const secret = Redacted.make("s".repeat(length))
-        const one = yield* Label.make({ secret, backend: "fake", tenant: "é".repeat((length * 7) % 80) })
-        const written = Label.read(
-          yield* one.write("名".repeat((length * 13) % 150) || undefined, operation, "nonce-08")
-        )
-        assert.isTrue(one.proves(written), String(length))
-        assert.isFalse(codec.proves(written), String(length))
-      }
-    })
+  it.effect(
+    "holds what an HMAC-SHA-256 of another make says, whatever the lengths of the secret, the tenant and the name",
+    () =>
+      Effect.gen(function* () {
+        // Digests are made of blocks of 64 bytes; every place where a message can end in one is met.
+        for (let length = 1; length <= 140; length++) {
+          const secret = "s".repeat(length)
+          const tenant = "é".repeat((length * 7) % 80)
+          const name = "名".repeat((length * 13) % 150) || undefined
+          const sign = (purpose: string, ...parts: ReadonlyArray<string | null>) =>
+            createHmac("sha256", secret)
+              .update(JSON.stringify([`keyfold label 1 ${purpose}`, "fake", ...parts]))
+              .digest("base64url")
+          const one = yield* Label.make({ secret: Redacted.make(secret), backend: "fake", tenant })
+          const written = Label.read(yield* one.write(name, operation, "nonce-08"))
+          const print = sign("operation", operation).slice(0, 8)
+          assert.deepStrictEqual(
+            written.mark,
+            {
+              operation: print,
+              nonce: "nonce-08",
+              tenant: sign("tenant", tenant).slice(0, 4),
+              check: sign("check", tenant, print, "nonce-08", name ?? null).slice(0, 6)
+            },
+            String(length)
+          )
+          assert.isTrue(one.proves(written), String(length))
+          assert.isFalse(codec.proves(written), String(length))
+          const digest = createHmac("sha256", secret)
+            .update(JSON.stringify(["keyfold label 1 digest", "fake", JSON.stringify([name ?? null])]))
+            .digest()
+          assert.strictEqual(yield* one.digest([name ?? null]), digest.subarray(0, 16).toString("base64url"))
+        }
+      })
   )
 })

@@ -2,38 +2,36 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Entry, Storage, Verified, JournalError, OperationRecord } from "../Journal.ts"
-import * as crypto from "./crypto.ts"
+import * as hmac from "./hmac.ts"
 
 /** Computes the digest of an entry. */
 export type Digest = (entry: Omit<Entry, "digest">) => Effect.Effect<string>
 
-/** Makes the digest function of one journal's key. */
-export const digestWith =
-  (key: CryptoKey): Digest =>
-  (entry) =>
-    Effect.map(
-      Effect.promise(() =>
-        crypto.hmac(
-          key,
-          JSON.stringify([
-            "keyfold journal 1",
-            entry.store,
-            entry.tenant ?? null,
-            entry.operationId,
-            entry.sequence,
-            entry.at,
-            entry.state,
-            entry.epoch,
-            entry.nonce,
-            entry.spec,
-            entry.leaseUntil,
-            entry.key === undefined ? null : [entry.key.id, entry.key.owner ?? null],
-            entry.previous
-          ])
-        )
-      ),
-      crypto.toBase64Url
+/** Makes the digest function of one journal's secret. */
+export const digestWith = (secret: string): Digest => {
+  const sign = hmac.make(new TextEncoder().encode(secret))
+  return (entry) =>
+    Effect.sync(() =>
+      sign(
+        JSON.stringify([
+          "keyfold journal 1",
+          entry.store,
+          entry.tenant ?? null,
+          entry.operationId,
+          entry.sequence,
+          entry.at,
+          entry.state,
+          entry.epoch,
+          entry.nonce,
+          entry.spec,
+          entry.leaseUntil,
+          entry.key === undefined ? null : [entry.key.id, entry.key.owner ?? null],
+          entry.previous
+        ]),
+        hmac.longest
+      )
     )
+}
 
 /** What was folded of one operation while its store's chain is read: enough to hold its record against. */
 type Folded = Pick<OperationRecord, "state" | "epoch" | "sequence">

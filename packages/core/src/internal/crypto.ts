@@ -26,14 +26,6 @@ export const randomText = (length: number): string => toBase64Url(randomBytes(le
 export const sha256 = async (text: string): Promise<Uint8Array> =>
   new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)))
 
-/** Imports bytes as an HMAC-SHA-256 key. */
-export const hmacKey = (bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> =>
-  crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"])
-
-/** Signs text with HMAC-SHA-256, cut to the first 16 bytes. */
-export const hmac = async (key: CryptoKey, text: string): Promise<Uint8Array> =>
-  new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text))).subarray(0, 16)
-
 /** Compares two byte strings in time that depends on their lengths only. */
 export const equalInConstantTime = (left: Uint8Array, right: Uint8Array): boolean => {
   if (left.length !== right.length) return false

@@ -1,6 +1,6 @@
 /**
- * HMAC-SHA-256 that answers at once. Web Crypto takes longer to ask than to compute, which counts where marks of hundreds
- * of thousands of labels are checked; everything else goes to Web Crypto.
+ * HMAC-SHA-256 that answers at once. Web Crypto takes several times longer to ask than to compute, in every create, within
+ * every transaction of a journal, and for hundreds of thousands of marks in lists.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 
@@ -10,7 +10,11 @@ const encoder = new TextEncoder()
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-/** Writes the first 6 bits a character of bytes as base64url, without what comes after them. */
+/** So much of a digest is used, and as many characters that makes. */
+const usedBytes = 16
+export const longest = 22
+
+/** Writes the first `length` characters of bytes as base64url, 6 bits each. */
 const toText = (bytes: Uint8Array, length: number): string => {
   let text = ""
   for (let at = 0; at < length; at++) {
@@ -25,8 +29,8 @@ const toText = (bytes: Uint8Array, length: number): string => {
 const opened = (key: Uint8Array, pad: number) =>
   sha256.create().update(Uint8Array.from({ length: blockBytes }, (_, index) => (key[index] ?? 0) ^ pad))
 
-/** Signs texts with one key; an answer is the beginning of the digest in base64url, at most 21 characters. */
-export const make = (material: Uint8Array, length: number): ((text: string) => string) => {
+/** Signs texts with one key; an answer is the beginning of the digest's first 16 bytes in base64url. */
+export const make = (material: Uint8Array): ((text: string, length: number) => string) => {
   const key = material.length > blockBytes ? sha256(material) : material
   // The library's own hmac copies these states for each message, which takes twice as long as the hash itself.
   const inner = opened(key, 0x36)
@@ -34,7 +38,8 @@ export const make = (material: Uint8Array, length: number): ((text: string) => s
   let state = inner.clone()
   let message = new Uint8Array(1024)
   const digest = new Uint8Array(32)
-  return (text) => {
+  const used = digest.subarray(0, usedBytes)
+  return (text, length) => {
     // UTF-8 takes three bytes for a UTF-16 unit at the most.
     if (message.length < text.length * 3) message = new Uint8Array(text.length * 3)
     const { written } = encoder.encodeInto(text, message)
@@ -42,6 +47,6 @@ export const make = (material: Uint8Array, length: number): ((text: string) => s
     state.update(message.subarray(0, written)).digestInto(digest)
     state = outer._cloneInto(state)
     state.update(digest).digestInto(digest)
-    return toText(digest, length)
+    return toText(used, length)
   }
 }

@@ -99,13 +99,13 @@ const readPage = Effect.fnUntraced(function* (
   if (!Number.isInteger(limit) || limit < 1 || limit > highestLimit) {
     return yield* refuse("limit", `expected a whole number from 1 to ${highestLimit}`)
   }
-  const position = cursor === undefined ? undefined : yield* store.cursors.read(filter, cursor)
+  const position = cursor === undefined ? undefined : store.cursors.read(filter, cursor)
   if (cursor !== undefined && position === undefined) {
     return yield* refuse("cursor", "expected the next of a page of this store, tenant and filter; start without one")
   }
   yield* checkedFilter(store, filter)
   const page = yield* fetchPage(store, filter, limit, position)
-  const next = page.next === undefined ? {} : { next: yield* store.cursors.write(filter, page.next) }
+  const next = page.next === undefined ? {} : { next: store.cursors.write(filter, page.next) }
   return { keys: page.keys, ...next, completeness: completeness(store.driver.capabilities, filter) }
 })
 

@@ -73,13 +73,18 @@ export const make: TransportFactory = Effect.fnUntraced(function* (options) {
   if (refusal !== undefined) return yield* refusal
   const fetch = yield* Fetch
   const client = ky.create({
-    // ky would call it as a method of its options, which the platform's own refuses outside Node.
-    fetch: (input, init) => fetch(input, init),
     retry: 0,
     timeout: false,
     throwHttpErrors: false,
     redirect: "manual",
     credentials: "omit"
   })
-  return Exchange.make(({ url, ...request }) => client(url, request), toResponse)
+  const send = ({ body, url, ...request }: Exchange.SentRequest) =>
+    client(url, {
+      ...request,
+      // The body goes past ky, which would make a stream of it and the platform a copy of that stream. And ky would call
+      // `fetch` as a method of its options, which the platform's own refuses outside Node.
+      fetch: (input, init) => fetch(input, body === undefined ? init : { ...init, body })
+    })
+  return Exchange.make(send, toResponse)
 })
