@@ -63,24 +63,41 @@ interface Limits {
   readonly cost: number
 }
 
-const makeFrom = ({ capacity, cost, reserved }: Limits): RequestBudget => {
+/** What has been earned and not spent, as of the last look. */
+interface Purse {
+  readonly fill: (now: number) => void
+  readonly pay: (amount: number) => void
+  /** Milliseconds until so much is there. */
+  readonly waitFor: (wanted: number) => number
+}
+
+const makePurse = (capacity: number): Purse => {
   let credit = capacity
   let filledAt = Number.NEGATIVE_INFINITY
-  let pausedUntil = Number.NEGATIVE_INFINITY
-  const fill = (now: number) => {
-    if (now > filledAt) credit = Math.min(capacity, credit + (now - filledAt))
-    filledAt = Math.max(filledAt, now)
+  return {
+    fill: (now) => {
+      if (now > filledAt) credit = Math.min(capacity, credit + (now - filledAt))
+      filledAt = Math.max(filledAt, now)
+    },
+    pay: (amount) => {
+      credit -= amount
+    },
+    waitFor: (wanted) => (credit >= wanted ? 0 : Math.ceil(wanted - credit))
   }
-  const waitFor = (wanted: number) => (credit >= wanted ? 0 : Math.ceil(wanted - credit))
+}
+
+const makeFrom = ({ capacity, cost, reserved }: Limits): RequestBudget => {
+  const { fill, pay, waitFor } = makePurse(capacity)
+  let pausedUntil = Number.NEGATIVE_INFINITY
   // Who waits has paid already, so that turns are kept and nobody overtakes.
   const reserve = (patience: number): Effect.Effect<void, Duration.Duration> =>
     Clock.clockWith((clock) => {
       fill(clock.currentTimeMillisUnsafe())
       const wait = waitFor(cost)
       if (wait > patience) return Effect.fail(Duration.millis(wait))
-      credit -= cost
+      pay(cost)
       if (wait === 0) return Effect.void
-      return Effect.onInterrupt(clock.sleep(Duration.millis(wait)), () => Effect.sync(() => void (credit += cost)))
+      return Effect.onInterrupt(clock.sleep(Duration.millis(wait)), () => Effect.sync(() => pay(-cost)))
     })
   const takeSpare = Effect.fnUntraced(function* (patience: number): Effect.fn.Return<void, Duration.Duration> {
     const deadline = (yield* Clock.currentTimeMillis) + patience
@@ -88,10 +105,7 @@ const makeFrom = ({ capacity, cost, reserved }: Limits): RequestBudget => {
       const now = yield* Clock.currentTimeMillis
       fill(now)
       const wait = Math.max(pausedUntil - now, waitFor(reserved + cost))
-      if (wait <= 0) {
-        credit -= cost
-        return
-      }
+      if (wait <= 0) return pay(cost)
       if (now + wait > deadline) return yield* Effect.fail(Duration.millis(wait))
       yield* Effect.sleep(Duration.millis(wait))
     }

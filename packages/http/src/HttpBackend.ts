@@ -18,6 +18,7 @@ import { notJson, undocumented } from "./internal/badBody.ts"
 import { inTime } from "./internal/inTime.ts"
 import * as itemPull from "./internal/itemPull.ts"
 import * as itemReader from "./internal/itemReader.ts"
+import * as plainDecoder from "./internal/plainDecoder.ts"
 import { reveal } from "./internal/reveal.ts"
 import { credentialOf, valuesOf } from "./internal/sent.ts"
 import * as timedPull from "./internal/timedPull.ts"
@@ -179,7 +180,7 @@ const buildUrl = (prefix: string, { form, query, segments }: Call): URL | Driver
 }
 
 const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
-  const decode = Schema.decodeUnknownResult(schema)
+  const decode = plainDecoder.make(schema)
   return (text: string): A | InvalidResponse => {
     let json: unknown
     try {
@@ -187,8 +188,8 @@ const parseBody = <A, I>(schema: Schema.Codec<A, I>) => {
     } catch {
       return notJson
     }
-    const result = decode(json)
-    return result._tag === "Success" ? result.success : undocumented(result.failure)
+    const value = decode(json)
+    return Schema.isSchemaError(value) ? undocumented(value) : value
   }
 }
 
