@@ -1,5 +1,5 @@
 /** The decoder of plain schemas, judged by the schemas' own decoder: any value, what fits and what nearly does. */
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { maybe, secret } from "@keyfold/http/Wire"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
@@ -102,3 +102,25 @@ for (const [name, schema] of Object.entries(schemas)) {
     settings
   )
 }
+
+describe("a value that stays what it is", () => {
+  const decode = plainDecoder.make(schemas["nested"] ?? assert.fail("no schema"))
+  const nested = (more: object) => ({
+    part: { name: "n", kind: "a" },
+    parts: [{ name: "m", kind: "b", ...more }],
+    none: null
+  })
+
+  it("is not copied", () => {
+    const value = nested({})
+    assert.strictEqual(decode(value), value)
+  })
+
+  it("is copied where something in it has a member that nobody named, and only there", () => {
+    const value = nested({ more: 1 })
+    const decoded = decode(value) as ReturnType<typeof nested>
+    assert.deepStrictEqual(decoded, nested({}))
+    assert.strictEqual(decoded.part, value.part)
+    assert.deepStrictEqual(value, nested({ more: 1 }), "what came stays as it was")
+  })
+})

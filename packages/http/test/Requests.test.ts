@@ -240,3 +240,21 @@ describe("authorising a call", () => {
     )
   }
 })
+
+describe("a fetch of somebody's own", () => {
+  it.effect("finds the body in the request that it is given", () =>
+    Effect.gen(function* () {
+      const bodies: Array<string> = []
+      const fetch: typeof globalThis.fetch = async (input) => {
+        if (input instanceof Request) bodies.push(await input.text())
+        return Response.json({ id: "k1", uses: 1 })
+      }
+      const backend = yield* HttpBackend.make({ baseUrl, authorize: Effect.succeed({}) }).pipe(
+        Effect.provideService(Fetch, fetch)
+      )
+      yield* backend.discard({ method: "POST", segments: ["keys"], json: { name: "ci" } })
+      yield* backend.discard({ method: "GET", segments: ["keys"] })
+      assert.deepStrictEqual(bodies, ['{"name":"ci"}', ""])
+    }).pipe(Effect.scoped)
+  )
+})

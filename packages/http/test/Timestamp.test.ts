@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { parseUtc, parseZoned } from "@keyfold/http/Timestamp"
 import * as DateTime from "effect/DateTime"
+import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
 import * as Schema from "effect/Schema"
 
 const read = (text: string | null | undefined) => {
@@ -80,6 +82,24 @@ describe("reading a server's time", () => {
         }
       }
     }
+  })
+
+  it("gives effect's own kind of time", () => {
+    const text = "2026-02-03T10:11:12.345Z"
+    const millis = Date.parse(text)
+    const time = parseUtc(text) ?? assert.fail("no time")
+    const made = DateTime.makeUnsafe(millis)
+    assert.deepStrictEqual(time, made)
+    assert.isTrue(DateTime.isUtc(time))
+    assert.isTrue(Equal.equals(time, made) && Equal.equals(made, time))
+    assert.strictEqual(Hash.hash(time), Hash.hash(made))
+    assert.deepStrictEqual(DateTime.toPartsUtc(time), DateTime.toPartsUtc(made))
+    assert.deepStrictEqual(DateTime.toPartsUtc(time), DateTime.toPartsUtc(made), "and again")
+    assert.deepStrictEqual(DateTime.add(time, { months: 1 }), DateTime.add(made, { months: 1 }))
+    assert.deepStrictEqual(DateTime.setZoneOffset(time, 3_600_000), DateTime.setZoneOffset(made, 3_600_000))
+    assert.strictEqual(JSON.stringify(time), JSON.stringify(made))
+    assert.strictEqual(String(time), String(made))
+    assert.strictEqual(Schema.encodeSync(Schema.DateTimeUtcFromString)(time), text)
   })
 
   it.prop("never throws", [Schema.String], ([text]) => {

@@ -67,6 +67,18 @@ const toResponse = (response: Response, ended: () => void): TransportResponse =>
   }
 }
 
+type Call = (
+  fetch: typeof globalThis.fetch,
+  input: Parameters<typeof globalThis.fetch>[0],
+  init: RequestInit
+) => Promise<Response>
+
+/** What stands beside a request the platform takes as it is; of what stands in one it makes copies, of a body a stream. */
+const beside: Call = (fetch, input, init) => fetch(input, init)
+
+/** Somebody's own `fetch` may look at the request alone. */
+const within: Call = (fetch, input, init) => fetch(new Request(input, init))
+
 /** Builds the default transport. */
 export const make: TransportFactory = Effect.fnUntraced(function* (options) {
   const refusal = refuseNodeOptions(options)
@@ -79,12 +91,14 @@ export const make: TransportFactory = Effect.fnUntraced(function* (options) {
     redirect: "manual",
     credentials: "omit"
   })
-  const send = ({ body, url, ...request }: Exchange.SentRequest) =>
+  const call = fetch === globalThis.fetch ? beside : within
+  // Body and signal go past ky, which would make streams and signals of its own of them. And ky would call `fetch` as a
+  // method of its options, which the platform's own refuses outside Node.
+  const send = ({ body, headers, method, signal, url }: Exchange.SentRequest) =>
     client(url, {
-      ...request,
-      // The body goes past ky, which would make a stream of it and the platform a copy of that stream. And ky would call
-      // `fetch` as a method of its options, which the platform's own refuses outside Node.
-      fetch: (input, init) => fetch(input, body === undefined ? init : { ...init, body })
+      method,
+      headers,
+      fetch: (input, init) => call(fetch, input, { ...init, signal, ...(body === undefined ? {} : { body }) })
     })
   return Exchange.make(send, toResponse)
 })
