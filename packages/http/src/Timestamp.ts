@@ -37,8 +37,15 @@ const daysTo = (year: number, month: number, day: number): number => {
   return marchYear * 365 + leapDays + dayOfYear - 719_468
 }
 
+/** The days that a month has in every year; none where there is no such month. */
+const plainDays = (month: number): number => {
+  if (month === 2) return 28
+  if (month === 4 || month === 6 || month === 9 || month === 11) return 30
+  return month >= 1 && month <= 12 ? 31 : 0
+}
+
 /**
- * Reads the form that most servers write, in UTC and at a time that every calendar has; NaN stands for any other, which is
+ * Reads the form that most servers write, in UTC and on a day that every year has; NaN stands for any other, which is
  * read with more care. Lists are long, and this is the most of what reading one costs.
  */
 const plainMillis = (text: string): number => {
@@ -56,7 +63,7 @@ const plainMillis = (text: string): number => {
   const hour = twoDigits(text, 11)
   const minute = twoDigits(text, 14)
   const second = twoDigits(text, 17)
-  const isPlain = month >= 1 && month <= 12 && day >= 1 && day <= 28 && hour <= 23 && minute <= 59 && second <= 59
+  const isPlain = day >= 1 && day <= plainDays(month) && hour <= 23 && minute <= 59 && second <= 59
   const minutes = (daysTo(year, month, day) * 24 + hour) * 60 + minute
   return isPlain ? (minutes * 60 + second) * 1000 + fraction(text, 19, end) : Number.NaN
 }

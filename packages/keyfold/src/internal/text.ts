@@ -15,7 +15,7 @@ const escapeOne = (character: string): string =>
   character === "\n" ? "\\n" : character === "\t" ? "\\t" : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
 
 /** Makes text from elsewhere harmless for a terminal: a key's name must not be able to steer it. */
-export const escape = (text: string): string => text.replace(unsafe, escapeOne)
+export const escape = (text: string): string => (plain.test(text) ? text : text.replace(unsafe, escapeOne))
 
 /** Most texts have no need of it, and it takes as long to make as a tenth of `keyfold list`. */
 const graphemesOf = (text: string): Iterable<{ readonly segment: string }> =>

@@ -5,7 +5,7 @@ import { duration } from "../words.ts"
 import { about, classes } from "./classes.ts"
 
 /** Writes a number so that its size shows. */
-export const number = (value: number): string => value.toLocaleString("en-US")
+export const number = (value: number): string => (value < 1000 ? String(value) : value.toLocaleString("en-US"))
 
 /** Writes how many there are of something. */
 export const count = (value: number, one: string, many = `${one}s`): string =>
