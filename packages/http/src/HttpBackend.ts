@@ -5,7 +5,7 @@
  */
 import { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import { DriverError, refuse } from "@keyfold/core/Driver"
-import { InvalidResponse, Unauthenticated, type Reason } from "@keyfold/core/KeyStoreError"
+import { InvalidResponse, type Reason } from "@keyfold/core/KeyStoreError"
 import * as Channel from "effect/Channel"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,6 +20,7 @@ import * as itemPull from "./internal/itemPull.ts"
 import * as itemReader from "./internal/itemReader.ts"
 import * as plainDecoder from "./internal/plainDecoder.ts"
 import { reveal } from "./internal/reveal.ts"
+import { isSendable, notSendable } from "./internal/sendable.ts"
 import { credentialOf, valuesOf } from "./internal/sent.ts"
 import * as timedPull from "./internal/timedPull.ts"
 import { readFailure, toReason, type Refine } from "./HttpReason.ts"
@@ -212,22 +213,6 @@ const fail = (reason: Reason, answer: Answer): DriverError => {
   const requestId = requestIdOf(answer)
   return new DriverError({ reason, sent: "maybe", ...(requestId === undefined ? {} : { requestId }) })
 }
-
-/** `fetch` would refuse any other with a message that quotes the credential. */
-const isSendable = (credential: Credential): boolean => {
-  for (const name in credential) {
-    const value = credential[name]
-    if (value !== undefined && !/^[\x20-\x7e\x80-\xff]+$/.test(Redacted.value(value))) return false
-  }
-  return true
-}
-
-const notSendable = new DriverError({
-  reason: new Unauthenticated({
-    problem: "the store's credential is empty or holds a character that no header can carry, such as a line break"
-  }),
-  sent: "no"
-})
 
 const failureText = 64 * 1024
 

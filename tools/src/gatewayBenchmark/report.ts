@@ -1,42 +1,20 @@
 /** The tables of the benchmark. */
-import { figure, middleOf, rateCells, rateHeads, times } from "../measurement/numbers.ts"
+import { figure, times } from "../measurement/numbers.ts"
+import { rateTable, type Rate, type Rated } from "../measurement/rates.ts"
 import { table } from "../measurement/table.ts"
 
-/** One figure of a round: requests a second, milliseconds of an answer, and microseconds of the processor a request. */
-export interface Reading {
-  readonly perSecond: number
-  readonly middle: number
-  readonly slow: number
-  /** Of the server. */
-  readonly processor: number
-  /** Of the process that sent the requests. */
+/** What a round says of one server; the processor's time is the server's. */
+export interface Reading extends Rate {
+  /** The processor's time of the process that sent the requests, in microseconds a request. */
   readonly sending: number
 }
 
 /** The readings of one server, round by round. */
-export interface Rounds {
-  readonly name: string
-  readonly readings: ReadonlyArray<Reading>
-}
-
-const columns = ["server", ...rateHeads("bare"), "CPU, us", "p50, ms", "p99, ms", "CPU of the load, us"]
+export type Rounds = Rated<Reading>
 
 /** Writes the table of one operation; every server is compared with the first, each round by itself. */
-export const report = (servers: ReadonlyArray<Rounds>): string => {
-  const reference = (servers[0]?.readings ?? []).map(({ perSecond }) => perSecond)
-  const rows = servers.map(({ name, readings }) => [
-    name,
-    ...rateCells(
-      readings.map(({ perSecond }) => perSecond),
-      reference
-    ),
-    middleOf(readings, ({ processor }) => processor),
-    middleOf(readings, ({ middle }) => middle),
-    middleOf(readings, ({ slow }) => slow),
-    middleOf(readings, ({ sending }) => sending)
-  ])
-  return table(columns, rows)
-}
+export const report = (servers: ReadonlyArray<Rounds>): string =>
+  rateTable("server", "bare", servers, [["CPU of the load, us", ({ sending }) => sending]])
 
 /** The memory of one server under a steady load: MiB at the start and at each mark, and the most it ever had. */
 export interface Watched {

@@ -1,5 +1,5 @@
 /** Numbers as tables show them. */
-import { compare, summarize, type Summary } from "./statistics.ts"
+import type { Summary } from "./statistics.ts"
 
 /** A number with its thousands apart. */
 export const group = (value: number, digits = 0): string =>
@@ -21,26 +21,3 @@ export const figure = (value: number): string => {
 
 /** Writes how many times as much as another a value is. */
 export const times = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(2)} ×` : "-")
-
-/** The heads of what `rateCells` writes, where the client that all are compared with is called `reference`. */
-export const rateHeads = (reference: string): ReadonlyArray<string> => [
-  "per second",
-  "least to most",
-  `to ${reference}`,
-  "least to most"
-]
-
-/** Writes rates, round by round, and how they compare with those of the same rounds that all are compared with. */
-export const rateCells = (rates: ReadonlyArray<number>, reference: ReadonlyArray<number>): ReadonlyArray<string> => {
-  const [rate, compared] = [summarize(rates), compare(rates, reference)]
-  return [
-    figure(rate.median),
-    `${figure(rate.least)} to ${figure(rate.most)}`,
-    times(compared.median),
-    `${compared.least.toFixed(2)} to ${compared.most.toFixed(2)}`
-  ]
-}
-
-/** Writes the median of what every round has. */
-export const middleOf = <Reading>(readings: ReadonlyArray<Reading>, one: (reading: Reading) => number): string =>
-  figure(summarize(readings.map(one)).median)

@@ -5,31 +5,29 @@ import type { Entry, Storage, Verified, JournalError, OperationRecord } from "..
 import * as hmac from "./hmac.ts"
 
 /** Computes the digest of an entry. */
-export type Digest = (entry: Omit<Entry, "digest">) => Effect.Effect<string>
+export type Digest = (entry: Omit<Entry, "digest">) => string
 
 /** Makes the digest function of one journal's secret. */
 export const digestWith = (secret: string): Digest => {
   const sign = hmac.make(new TextEncoder().encode(secret))
   return (entry) =>
-    Effect.sync(() =>
-      sign(
-        JSON.stringify([
-          "keyfold journal 1",
-          entry.store,
-          entry.tenant ?? null,
-          entry.operationId,
-          entry.sequence,
-          entry.at,
-          entry.state,
-          entry.epoch,
-          entry.nonce,
-          entry.spec,
-          entry.leaseUntil,
-          entry.key === undefined ? null : [entry.key.id, entry.key.owner ?? null],
-          entry.previous
-        ]),
-        hmac.longest
-      )
+    sign(
+      JSON.stringify([
+        "keyfold journal 1",
+        entry.store,
+        entry.tenant ?? null,
+        entry.operationId,
+        entry.sequence,
+        entry.at,
+        entry.state,
+        entry.epoch,
+        entry.nonce,
+        entry.spec,
+        entry.leaseUntil,
+        entry.key === undefined ? null : [entry.key.id, entry.key.owner ?? null],
+        entry.previous
+      ]),
+      hmac.longest
     )
 }
 
@@ -47,23 +45,23 @@ interface Reading {
   readonly operations: Map<string, Folded>
 }
 
-const readEntry = (digest: Digest, reading: Reading, entry: Entry, head: string | undefined) =>
-  Effect.map(digest(entry), (expected) => {
-    if (entry.sequence !== reading.sequence + 1) {
-      reading.problem = `entry ${reading.sequence + 1} is missing`
-    } else if (entry.previous !== reading.digest) {
-      reading.problem = "it does not follow from the entry before it"
-    } else if (entry.digest !== expected) {
-      reading.problem = "it was changed after it was written, or the journal's secret is another"
-    } else {
-      reading.sequence = entry.sequence
-      reading.digest = entry.digest
-      reading.sawHead ||= entry.digest === head
-      const { epoch, sequence, state } = entry
-      reading.operations.set(operationKey(entry), { epoch, sequence, state })
-    }
-    return reading.problem === undefined
-  })
+/** Takes an entry in, and tells whether the chain is intact up to it. */
+const readEntry = (digest: Digest, reading: Reading, entry: Entry, head: string | undefined): boolean => {
+  if (entry.sequence !== reading.sequence + 1) {
+    reading.problem = `entry ${reading.sequence + 1} is missing`
+  } else if (entry.previous !== reading.digest) {
+    reading.problem = "it does not follow from the entry before it"
+  } else if (entry.digest !== digest(entry)) {
+    reading.problem = "it was changed after it was written, or the journal's secret is another"
+  } else {
+    reading.sequence = entry.sequence
+    reading.digest = entry.digest
+    reading.sawHead ||= entry.digest === head
+    const { epoch, sequence, state } = entry
+    reading.operations.set(operationKey(entry), { epoch, sequence, state })
+  }
+  return reading.problem === undefined
+}
 
 /** Finds a record that is not what its entries add up to; what was written while the chain was read is not judged. */
 const findStrange = Effect.fnUntraced(function* (
@@ -100,8 +98,7 @@ export const verify = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Verified, JournalError> {
   const reading: Reading = { sequence: 0, digest: "", sawHead: false, problem: undefined, operations: new Map() }
   yield* storage.entries({ store }).pipe(
-    Stream.mapEffect((entry) => readEntry(digest, reading, entry, head)),
-    Stream.takeWhile((intact) => intact),
+    Stream.takeWhile((entry) => readEntry(digest, reading, entry, head)),
     Stream.runDrain
   )
   const isCut = head !== undefined && !reading.sawHead

@@ -32,13 +32,13 @@ const fold = (record: OperationRecord | undefined, entry: Entry): OperationRecor
   }
 }
 
-const append = Effect.fnUntraced(function* <A>(
+const append = <A>(
   digest: Digest,
   address: Address,
   snapshot: Snapshot,
   changes: ReadonlyArray<Change>,
   answer: A
-): Effect.fn.Return<Decision<A>> {
+): Effect.Effect<Decision<A>> => {
   const entries: Array<Entry> = []
   let { last, operation } = snapshot
   for (const change of changes) {
@@ -49,13 +49,13 @@ const append = Effect.fnUntraced(function* <A>(
       ...change,
       previous: last.digest
     }
-    const entry: Entry = { ...unsigned, digest: yield* digest(unsigned) }
+    const entry: Entry = { ...unsigned, digest: digest(unsigned) }
     entries.push(entry)
     operation = fold(operation, entry)
     last = entry
   }
-  return { entries, operation, answer }
-})
+  return Effect.succeed({ entries, operation, answer })
+}
 
 const nothing = <A>(answer: A): Effect.Effect<Decision<A>> =>
   Effect.succeed({ entries: [], operation: undefined, answer })

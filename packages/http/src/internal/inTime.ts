@@ -40,11 +40,8 @@ export const inTime = <A, E, R>(
 ): Effect.Effect<A, E | DriverError, R> =>
   Effect.suspend(() => {
     let deadline = 0
-    const begin = (clock: Clock.Clock) => {
-      deadline = clock.currentTimeMillisUnsafe() + Duration.toMillis(after)
-    }
     const moved = Clock.clockWith((clock) => {
-      begin(clock)
+      deadline = clock.currentTimeMillisUnsafe() + Duration.toMillis(after)
       return Effect.void
     })
     const watch: Effect.Effect<never, DriverError> = Clock.clockWith((clock) => {
@@ -53,8 +50,5 @@ export const inTime = <A, E, R>(
         ? Effect.andThen(clock.sleep(Duration.millis(left)), watch)
         : Effect.fail(new DriverError({ reason: new Timeout({ after }), sent: sent() }))
     })
-    return Clock.clockWith((clock) => {
-      begin(clock)
-      return endedBy<A, E | DriverError, R>(run(moved), watch)
-    })
+    return Effect.andThen(moved, endedBy<A, E | DriverError, R>(run(moved), watch))
   })
