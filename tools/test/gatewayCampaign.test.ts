@@ -134,7 +134,7 @@ const together = async (postgres: Postgres, use: (world: World) => Promise<void>
   }
 }
 
-describe("two gateways on one PostgreSQL", { timeout: 180_000 }, () => {
+describe("two gateways on one PostgreSQL", () => {
   it("share callers, keys, idempotency keys, limits and one audit", async () => {
     const postgres = await startPostgres()
     if (postgres === undefined) return console.warn("SKIPPED: two gateways on one PostgreSQL (none is installed)")

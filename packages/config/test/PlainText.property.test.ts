@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { parseDocument, stringify } from "yaml"
 import * as plainText from "../src/internal/plainText.ts"
 
-const settings = (runs: number) => ({ timeout: 120_000, arbitrary: { seed: 20261128, runs } })
+const settings = (runs: number) => ({ arbitrary: { seed: 20261128, runs } })
 
 const upTo = (maximum: number) => Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum })))
 

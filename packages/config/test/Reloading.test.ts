@@ -106,7 +106,7 @@ const replace = (path: string, content: string) =>
     await rename(`${path}.next`, path)
   })
 
-describe("a service under load", { timeout: 60_000 }, () => {
+describe("a service under load", () => {
   it.live("loses no call and uses no stale credential, whatever is rotated, broken, mended or killed", () =>
     Effect.gen(function* () {
       const { creates, credentials, live, url, uses } = yield* served

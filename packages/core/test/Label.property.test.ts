@@ -9,7 +9,6 @@ import * as Schema from "effect/Schema"
 import { createHmac } from "node:crypto"
 
 const settings = {
-  timeout: 120_000,
   arbitrary: { seed: 20260314, runs: process.env["KEYFOLD_THOROUGH"] === undefined ? 2_000 : 10_000, concurrency: 64 }
 }
 

@@ -43,7 +43,6 @@ import {
 } from "./RecordedDriver.ts"
 
 const settings = {
-  timeout: 120_000,
   arbitrary: { seed: 20260601, runs: process.env["KEYFOLD_THOROUGH"] === undefined ? 500 : 2_500 }
 }
 

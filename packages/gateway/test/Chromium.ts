@@ -53,7 +53,7 @@ export const useChromium = () => {
   let browser: Browser | undefined
   beforeAll(async () => {
     browser = await chromium.launch({ headless: true, executablePath: program ?? "", args: flags })
-  }, 60_000)
+  })
   afterAll(() => browser?.close())
   return Effect.fnUntraced(function* (
     options: BrowserContextOptions = {}

@@ -44,7 +44,7 @@ const waiting = (line: string, key: string): string => {
   return `${line} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${key}\r\n${body}\r\n`
 }
 
-describe("a connection", { timeout: 30_000 }, () => {
+describe("a connection", () => {
   it.live("whose request does not arrive in time is told so and closed", () =>
     Effect.gen(function* () {
       const { key, url } = yield* served({ limits: { arrival: "900 millis" } })

@@ -29,7 +29,7 @@ const creating = Effect.fnUntraced(function* (
 
 const secretOn = (text: string): string => /id="secret" value="([^"]+)"/.exec(text)?.[1] ?? ""
 
-describe("the console", { timeout: 20_000 }, () => {
+describe("the console", () => {
   it.effect("shows a form to who is not signed in, on every page, and comes back to the page", () =>
     Effect.gen(function* () {
       const { admin, fetch } = yield* make()

@@ -67,7 +67,7 @@ const contentOf = async (page: Page): Promise<string> => {
 
 const secretOf = (page: Page) => page.inputValue("#secret")
 
-describe.skipIf(Chromium.problem !== undefined)("the console in Chromium", { timeout: 120_000 }, () => {
+describe.skipIf(Chromium.problem !== undefined)("the console in Chromium", () => {
   const open = Chromium.useChromium()
 
   it.live("takes a key through its whole life by the keyboard alone, asks no other host, and leaks no secret", () =>

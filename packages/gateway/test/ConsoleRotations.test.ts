@@ -41,7 +41,7 @@ const addressOf = ({ headers }: Page): string => headers.get("location") ?? ""
 
 const secretOn = ({ text }: Page): string => /id="secret"\s+value="([^"]+)"/.exec(text)?.[1] ?? ""
 
-describe("a rotation at the console", { timeout: 20_000 }, () => {
+describe("a rotation at the console", () => {
   it.live("shows the new secret once, waits until it is said to be in its place, and revokes the old key then", () =>
     living(
       Effect.gen(function* () {

@@ -12,7 +12,7 @@ import { asking, database, make, stores } from "./World.ts"
 
 const issuer = "https://issuer.test"
 
-describe("a session of the console", { timeout: 20_000 }, () => {
+describe("a session of the console", () => {
   it.effect("has a cookie that no other host can set and that is only sent encrypted, where the browser comes so", () =>
     Effect.gen(function* () {
       const { admin, fetch } = yield* make()

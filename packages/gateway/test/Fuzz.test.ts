@@ -130,7 +130,7 @@ const mutants: ReadonlyArray<{
   }
 ]
 
-describe("the fuzzing finds", { timeout: 60_000 }, () => {
+describe("the fuzzing finds", () => {
   for (const { stage: changing = asItIs, stores, told, what } of mutants) {
     it.live(what, () =>
       Effect.gen(function* () {

@@ -63,7 +63,7 @@ const living = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
 
 const inResponse = { deliver: "response", overlapMillis: 0 }
 
-describe("a rotation into a sink", { timeout: 20_000 }, () => {
+describe("a rotation into a sink", () => {
   it.live("puts the new secret where the holder reads it, and shows it to nobody", () =>
     living(
       Effect.gen(function* () {
@@ -221,7 +221,7 @@ describe("a rotation into a sink", { timeout: 20_000 }, () => {
   )
 })
 
-describe("a rotation into the response", { timeout: 20_000 }, () => {
+describe("a rotation into the response", () => {
   it.live("shows the new secret once, and revokes the old key only once the secret is confirmed to have arrived", () =>
     living(
       Effect.gen(function* () {
@@ -302,7 +302,7 @@ describe("a rotation into the response", { timeout: 20_000 }, () => {
   )
 })
 
-describe("the list of rotations", { timeout: 20_000 }, () => {
+describe("the list of rotations", () => {
   it.live("is told of a page at a time, the newest first, by status and by key", () =>
     living(
       Effect.gen(function* () {

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import { make } from "./World.ts"
 
-describe("an outcome that the database could not take", { timeout: 30_000 }, () => {
+describe("an outcome that the database could not take", () => {
   it.live("is written once it can, so that a repeat is told of the key", () =>
     Effect.gen(function* () {
       const { admin, ask, at, rich } = yield* make()

@@ -5,7 +5,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import * as jsonItems from "../src/internal/jsonItems.ts"
 
-const settings = { timeout: 120_000, arbitrary: { seed: 20260612, runs: 1_500 } }
+const settings = { arbitrary: { seed: 20260612, runs: 1_500 } }
 
 const upTo = (maximum: number) => Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum })))
 

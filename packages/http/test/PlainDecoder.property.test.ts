@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as plainDecoder from "../src/internal/plainDecoder.ts"
 
-const settings = { timeout: 120_000, arbitrary: { seed: 20260613, runs: 80 } }
+const settings = { arbitrary: { seed: 20260613, runs: 80 } }
 
 const Part = Schema.Struct({ name: Schema.NonEmptyString, size: maybe(Schema.Int), kind: Schema.Literals(["a", "b"]) })
 

@@ -5,7 +5,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 
-const settings = { timeout: 60_000, arbitrary: { seed: 20260115, runs: 20_000 } }
+const settings = { arbitrary: { seed: 20260115, runs: 20_000 } }
 
 const year = Duration.toMillis(Duration.days(365))
 

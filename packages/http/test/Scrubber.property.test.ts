@@ -5,7 +5,7 @@ import { scrub } from "@keyfold/http/Scrubber"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 
-const settings = { timeout: 120_000, arbitrary: { seed: 20260420, runs: 5_000 } }
+const settings = { arbitrary: { seed: 20260420, runs: 5_000 } }
 
 const text = (parts: ReadonlyArray<string>, minLength: number, maxLength: number) =>
   Arbitrary.map(Arbitrary.array(Arbitrary.schema(Schema.Literals(parts)), { minLength, maxLength }), (chosen) =>

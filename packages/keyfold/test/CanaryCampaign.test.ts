@@ -33,7 +33,7 @@ const surprises = ({ exits }: Outcome): ReadonlyArray<string> =>
 /** A third of the situations each, another third for the next backend; `npm run test:thorough` takes all. */
 const thirds = process.env["KEYFOLD_THOROUGH"] === undefined ? 3 : 1
 
-describe("no secret gets out of any operation", { timeout: 240_000 }, () => {
+describe("no secret gets out of any operation", () => {
   for (const [place, backend] of backends.entries()) {
     it.live(`of ${backend.name}`, () =>
       Effect.gen(function* () {
@@ -65,7 +65,7 @@ describe("no secret gets out of any operation", { timeout: 240_000 }, () => {
   }
 })
 
-describe("no secret gets out of a store that does not boot", { timeout: 240_000 }, () => {
+describe("no secret gets out of a store that does not boot", () => {
   for (const backend of backends.filter(({ unbootable }) => unbootable.length > 0)) {
     for (const [transport, layer] of [
       ["ky", Layer.empty],

@@ -63,7 +63,7 @@ const everything = Effect.fnUntraced(function* (shop: Workshop, store: string, c
   return records
 })
 
-describe("no command prints a secret", { timeout: 240_000 }, () => {
+describe("no command prints a secret", () => {
   for (const store of stores) {
     it.live(`of the store ${store} but where create hands it over`, () =>
       Effect.gen(function* () {
@@ -124,7 +124,7 @@ describe("no command prints a secret", { timeout: 240_000 }, () => {
   )
 })
 
-describe("no process of the command shows a secret", { timeout: 240_000 }, () => {
+describe("no process of the command shows a secret", () => {
   it.live("to other users of the machine, in files, or in its output", () =>
     Effect.gen(function* () {
       const canaries = makeCanaries()

@@ -64,7 +64,7 @@ const folderWith = Effect.fnUntraced(function* (text: string) {
   return folder
 })
 
-describe("config check", { timeout: 60_000 }, () => {
+describe("config check", () => {
   it.live("tells every mistake of a file at once, each at its line", () =>
     Effect.gen(function* () {
       const folder = yield* folderWith(twelve)
@@ -150,7 +150,7 @@ describe("config check", { timeout: 60_000 }, () => {
   )
 })
 
-describe("config show", { timeout: 60_000 }, () => {
+describe("config show", () => {
   it.live("shows the file as programs get it, secrets as references, overrides in place", () =>
     Effect.gen(function* () {
       const folder = yield* localStore

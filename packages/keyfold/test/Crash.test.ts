@@ -43,7 +43,7 @@ const fullPipe = (folder: string) =>
     (pipe) => Effect.sync(() => closeSync(pipe))
   )
 
-describe("a create that is killed", { timeout: 120_000 }, () => {
+describe("a create that is killed", () => {
   it.live("before its answer came is cleared by recover, and its operation may be repeated", () =>
     Effect.gen(function* () {
       const { emulator, environment, folder, live } = yield* guardedFolder
@@ -101,7 +101,7 @@ describe("a create that is killed", { timeout: 120_000 }, () => {
   )
 })
 
-describe("a create that is interrupted", { timeout: 120_000 }, () => {
+describe("a create that is interrupted", () => {
   it.live("revokes what it left, says what it is waiting for, and ends with exit code 130", () =>
     Effect.gen(function* () {
       const { emulator, environment, folder, live } = yield* guardedFolder

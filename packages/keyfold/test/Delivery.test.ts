@@ -83,7 +83,7 @@ describe("create into an environment file", () => {
   )
 })
 
-describe("create into a command", { timeout: 60_000 }, () => {
+describe("create into a command", () => {
   it.live("writes the secret alone to its standard input", () =>
     Effect.gen(function* () {
       const folder = yield* journaledStore
@@ -139,7 +139,7 @@ describe("create into a command", { timeout: 60_000 }, () => {
   )
 })
 
-describe("create to the output", { timeout: 60_000 }, () => {
+describe("create to the output", () => {
   it.effect("is delivered only where the output took the secret; the key is revoked elsewhere", () =>
     Effect.gen(function* () {
       const folder = yield* journaledStore
@@ -186,7 +186,7 @@ describe("create to the output", { timeout: 60_000 }, () => {
   )
 })
 
-describe("a secret file of a backend whose secrets do not tell their key", { timeout: 60_000 }, () => {
+describe("a secret file of a backend whose secrets do not tell their key", () => {
   it.live("has the key's id beside it, so that recover can tell that it is held", () =>
     Effect.gen(function* () {
       const folder = yield* localStore

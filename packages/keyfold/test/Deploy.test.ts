@@ -85,7 +85,7 @@ const exitCodeOf = ([program = "", ...args]: ReadonlyArray<string>) =>
     child.on("exit", (code) => resume(Effect.succeed(code ?? -1)))
   })
 
-describe("the container file", { timeout: 120_000 }, () => {
+describe("the container file", () => {
   it("runs as a user without rights, keeps its data in a volume, and holds no secret", () => {
     const stage = lastStage()
     assert.match(valueOf(stage, "USER"), /^[1-9]\d*:[1-9]\d*$/)
@@ -139,7 +139,7 @@ const hasAnalyzer = (() => {
   }
 })()
 
-describe("the systemd unit", { timeout: 120_000 }, () => {
+describe("the systemd unit", () => {
   it.live("is one that systemd accepts, and that can do little", () =>
     Effect.gen(function* () {
       if (!hasAnalyzer) return

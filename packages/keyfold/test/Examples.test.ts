@@ -34,7 +34,7 @@ const tryOut = async (send: Send): Promise<{ readonly secret: string }> => {
 
 const tenant = () => "acme"
 
-describe("the examples of the Promise API", { timeout: 30_000 }, () => {
+describe("the examples of the Promise API", () => {
   const scope = Scope.makeUnsafe()
   const before = process.env["KEYFOLD_CONFIG"]
 

@@ -48,7 +48,7 @@ const used = Effect.gen(function* () {
   return { audit, change, folder, id: made1.id, lines, secret: key }
 })
 
-describe("keyfold journal audit", { timeout: 60_000 }, () => {
+describe("keyfold journal audit", () => {
   it.live("lists who changed what through the gateway, narrowed by what was asked for", () =>
     Effect.gen(function* () {
       const { audit, change, id, lines, secret } = yield* used

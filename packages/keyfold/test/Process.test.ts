@@ -11,7 +11,7 @@ const manifest: { readonly version: string; readonly bin: { readonly keyfold: st
   readFileSync(new URL("../package.json", import.meta.url), "utf8")
 )
 
-describe("the launcher", { timeout: 60_000 }, () => {
+describe("the launcher", () => {
   const launcher = fileURLToPath(new URL(`../${manifest.bin.keyfold}`, import.meta.url))
 
   it("is a committed file that may be run, so that npm links it before anything is built", () => {
@@ -38,7 +38,7 @@ describe("the launcher", { timeout: 60_000 }, () => {
   )
 })
 
-describe("the command as a process", { timeout: 60_000 }, () => {
+describe("the command as a process", () => {
   it.live("--version prints the version and loads nothing of effect", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

@@ -30,7 +30,7 @@ const live = Effect.fnUntraced(function* (setting: Setting) {
     .map((line): string => JSON.parse(line).id)
 })
 
-describe("recover", { timeout: 60_000 }, () => {
+describe("recover", () => {
   it.effect("tells of a delivered key and changes nothing", () =>
     Effect.gen(function* () {
       const setting = { folder: yield* journaledStore }
@@ -190,7 +190,7 @@ describe("recover", { timeout: 60_000 }, () => {
   )
 })
 
-describe("sweep", { timeout: 60_000 }, () => {
+describe("sweep", () => {
   it.effect("shows what it would revoke, revokes it, and finds nothing after", () =>
     Effect.gen(function* () {
       const setting = { folder: yield* journaledStore }

@@ -41,7 +41,7 @@ const many = Effect.fnUntraced(function* (count: number) {
   return { ...guarded, setting, plan, live }
 })
 
-describe("revoke --where", { timeout: 60_000 }, () => {
+describe("revoke --where", () => {
   it.live("shows the keys first, then revokes those with the command it showed", () =>
     Effect.gen(function* () {
       const { emulator, live, setting } = yield* many(3)
@@ -246,7 +246,7 @@ describe("mistakes of revoke --where", () => {
   )
 })
 
-describe("revoke --where in the stores of tenants", { timeout: 60_000 }, () => {
+describe("revoke --where in the stores of tenants", () => {
   it.live("tells tenants apart and revokes each key through its tenant's store, in all stores at once", () =>
     Effect.gen(function* () {
       const { emulator, environment, folder } = yield* guardedFolder
@@ -304,7 +304,7 @@ describe("revoke --where in the stores of tenants", { timeout: 60_000 }, () => {
   )
 })
 
-describe("revoke --confirm", { timeout: 60_000 }, () => {
+describe("revoke --confirm", () => {
   const created = Effect.fnUntraced(function* (folder: string) {
     const { stdout } = yield* keyfold(["create", "--json"], { folder })
     const { key, secret }: { readonly key: { readonly id: string }; readonly secret: string } = JSON.parse(stdout)

@@ -43,7 +43,7 @@ const lines = (text: string): ReadonlyArray<Record<string, unknown>> =>
 
 const rotationIn = (text: string): string => /^Rotation +(\S+)$/m.exec(text)?.[1] ?? ""
 
-describe("rotate", { timeout: 60_000 }, () => {
+describe("rotate", () => {
   it.live("puts a new key where its holder reads it, and revokes the old one", () =>
     Effect.gen(function* () {
       const root = yield* temporaryFolder
@@ -137,7 +137,7 @@ describe("rotate", { timeout: 60_000 }, () => {
   )
 })
 
-describe("rotate --due", { timeout: 60_000 }, () => {
+describe("rotate --due", () => {
   it.live("rotates what the schedules say, once, finishes what waits, and reports what it leaves alone", () =>
     Effect.gen(function* () {
       const { call, create, folder, id, isValid, secret } = yield* workshop

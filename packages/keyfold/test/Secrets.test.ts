@@ -76,7 +76,7 @@ const everything = Effect.fnUntraced(function* (store: string, setting: Setting)
   return { ran, secrets }
 })
 
-describe("secrets", { timeout: 60_000 }, () => {
+describe("secrets", () => {
   it.live("appear in no output of any command but where create hands them over", () =>
     Effect.gen(function* () {
       const { credential, setting } = yield* threeStores

@@ -22,7 +22,7 @@ const folderWith = (text: string) =>
 const list = (url: string, key: string) =>
   Effect.promise(() => fetch(`${url}/v1/tenants/acme/keys`, { headers: { authorization: `Bearer ${key.trim()}` } }))
 
-describe("keyfold serve", { timeout: 60_000 }, () => {
+describe("keyfold serve", () => {
   it.live("serves the tenants of the file to callers with keys of the gateway", () =>
     Effect.gen(function* () {
       const folder = yield* folderWith(`${tenants}${gateway}`)

@@ -51,7 +51,7 @@ const busy = Effect.fnUntraced(function* (
   return { ...served, backend, calling, key }
 })
 
-describe("a gateway that is told to end", { timeout: 120_000 }, () => {
+describe("a gateway that is told to end", () => {
   it.live("says so, lets nobody in, finishes the call in flight, sends its telemetry, and ends with exit code 0", () =>
     Effect.gen(function* () {
       const sink = yield* collector

@@ -20,7 +20,7 @@ const stores = [
   "tenants: { acme: local }"
 ]
 
-describe("keyfold serve", { timeout: 60_000 }, () => {
+describe("keyfold serve", () => {
   it.live("has the certificate read again at each SIGHUP", () =>
     Effect.gen(function* () {
       const folder = yield* gatewayFolder(stores)

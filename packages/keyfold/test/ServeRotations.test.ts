@@ -54,7 +54,7 @@ const eventually = Effect.fnUntraced(function* <A>(look: Effect.Effect<A>, isSo:
   return assert.fail("it did not become so in 30 seconds")
 })
 
-describe("keyfold serve", { timeout: 60_000 }, () => {
+describe("keyfold serve", () => {
   it.live("rotates what the schedules of the file say, and what a caller asks for", () =>
     Effect.gen(function* () {
       const schedule =

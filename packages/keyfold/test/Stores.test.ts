@@ -62,7 +62,7 @@ const silentServer = Effect.acquireRelease(
   })
 )
 
-describe("stores and capabilities", { timeout: 60_000 }, () => {
+describe("stores and capabilities", () => {
   it.live("show what the configuration names, without opening a store or reading a secret", () =>
     Effect.gen(function* () {
       const { folder } = yield* twoStores()
@@ -126,7 +126,7 @@ describe("stores and capabilities", { timeout: 60_000 }, () => {
   )
 })
 
-describe("a store that is wrong in the configuration", { timeout: 60_000 }, () => {
+describe("a store that is wrong in the configuration", () => {
   const configuration = `default: local
 stores:
   local: { adapter: sql, url: 'sqlite:data/keyfold.db', pepper: { file: ./secrets/pepper } }
@@ -174,7 +174,7 @@ stores:
   )
 })
 
-describe("emulate", { timeout: 60_000 }, () => {
+describe("emulate", () => {
   it.live("serves a backend that the shown configuration and credential work with, seeds included", () =>
     Effect.gen(function* () {
       const { environment, folder } = yield* twoStores("--seed", "7")
@@ -273,7 +273,7 @@ describe("emulate", { timeout: 60_000 }, () => {
   )
 })
 
-describe("a create without an answer", { timeout: 60_000 }, () => {
+describe("a create without an answer", () => {
   it.live("is exit code 5 with the operation id and what to do next", () =>
     Effect.gen(function* () {
       const { environment, folder } = yield* twoStores()

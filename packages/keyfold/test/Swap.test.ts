@@ -47,7 +47,7 @@ const difference = (before: string, after: string): ReadonlyArray<string> => {
   return before.split("\n").flatMap((line, index) => (line === lines[index] ? [] : [`- ${line}`, `+ ${lines[index]}`]))
 }
 
-describe("swapping the backend of a program", { timeout: 60_000 }, () => {
+describe("swapping the backend of a program", () => {
   it.live("is one line of configuration: the same file runs on all four stores", () =>
     Effect.gen(function* () {
       const { choose, folder, names } = yield* fourStores

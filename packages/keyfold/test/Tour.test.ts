@@ -45,7 +45,7 @@ const cellsOf = (stdout: string): Record<string, ReadonlyArray<string>> => {
 
 const leftIn = (folder: string) => readdirSync(folder).filter((name) => name.startsWith("keyfold"))
 
-describe("tour", { timeout: 60_000 }, () => {
+describe("tour", () => {
   it.live("runs one program on four backends, tells what happened, and leaves nothing behind", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder

@@ -251,7 +251,7 @@ describe("a mistake in a selector", () => {
   })
 })
 
-const settings = { timeout: 60_000, arbitrary: { seed: 20270301, runs: 2000 } }
+const settings = { arbitrary: { seed: 20270301, runs: 2000 } }
 
 const oneOf = <const A extends ReadonlyArray<string>>(values: A) => Arbitrary.schema(Schema.Literals(values))
 

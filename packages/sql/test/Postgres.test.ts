@@ -100,7 +100,6 @@ describe("a url of PostgreSQL", () => {
 const reason = Postgres.problem
 describe.skipIf(reason !== undefined)(
   `a PostgreSQL server${reason === undefined ? "" : ` (SKIPPED: ${reason})`}`,
-  { timeout: 30_000 },
   () => {
     const { database } = Postgres.usePostgres()
 
