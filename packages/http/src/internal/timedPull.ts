@@ -57,7 +57,7 @@ const watch = <A, E>(
   after: Duration.Duration,
   deadline: () => number
 ): Effect.Effect<void> => {
-  const over = Effect.fail(new DriverError({ reason: new Timeout({ after }), sent: "maybe" }))
+  const over = Effect.suspend(() => Effect.fail(new DriverError({ reason: new Timeout({ after }), sent: "maybe" })))
   const look: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const left = handover.isAwaited() ? deadline() - now : Duration.toMillis(after)
     return left > 0
