@@ -24,7 +24,7 @@ const opened = Effect.gen(function* () {
   const person = visitor(world.fetch)
   yield* person.signIn(admin)
   const until = Effect.fnUntraced(function* (address: string, said: string) {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 3000; tries++) {
       const page = yield* person.get(address)
       if (page.seen.includes(said)) return page
       yield* Effect.sleep("20 millis")

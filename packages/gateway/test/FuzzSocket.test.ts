@@ -98,7 +98,7 @@ const drawn = (random: FuzzRandom.Random, texts: ReadonlyArray<string>): Buffer 
 
 const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1] ?? 0)
 
-describe("a gateway on a socket", { timeout: isThorough ? 300_000 : 60_000 }, () => {
+describe("a gateway on a socket", () => {
   it.live("answers what hardly is a request with less than a failure, and goes on answering others", () =>
     Effect.gen(function* () {
       const { opened } = yield* stores

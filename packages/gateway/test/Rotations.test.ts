@@ -42,7 +42,7 @@ const world = Effect.fnUntraced(function* (
     ask(`POST /v1/tenants/acme/rotations/${String(id)}/${what}`, { key: admin, body, ...more })
   const look = (id: unknown) => ask(`GET /v1/tenants/acme/rotations/${String(id)}`, { key: admin })
   const until = Effect.fnUntraced(function* (id: unknown, member: string, value: string) {
-    for (let tries = 0; tries < 400; tries++) {
+    for (let tries = 0; tries < 3000; tries++) {
       const answer = yield* look(id)
       if (answer.json[member] === value) return answer
       yield* Effect.sleep("20 millis")

@@ -56,7 +56,7 @@ describe("a gateway that is told to end", () => {
     Effect.gen(function* () {
       const sink = yield* collector
       const otlp = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" }
-      const { backend, calling, ended, key, signal, url } = yield* busy("POST", ["drain: 1 second"], otlp)
+      const { backend, calling, ended, key, signal, url } = yield* busy("POST", ["drain: 3 seconds"], otlp)
       assert.strictEqual((yield* Effect.promise(() => ask(`${url}/ready`)))?.status, 200)
       signal("SIGTERM")
       yield* until("it is not ready any more", async () => (await ask(`${url}/ready`))?.status === 503)

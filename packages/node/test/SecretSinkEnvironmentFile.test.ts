@@ -357,24 +357,21 @@ const runAndKill = (folder: string, delay: number) =>
     return Effect.sync(() => void child.kill("SIGKILL"))
   })
 
-it.live(
-  "an environment file is the old or the new one, never a mix, where its writer is killed",
-  () =>
-    Effect.gen(function* () {
-      const folder = yield* temporaryFolder
-      const path = join(folder, ".env")
-      for (let round = 0; round < 8; round++) {
-        writeFileSync(path, `A='1'\n${"# filler\n".repeat(2_000)}`, { mode: 0o600 })
-        assert.strictEqual(yield* runAndKill(folder, 3 + 7 * round), "SIGKILL")
-        const found = readFileSync(path, "utf8")
-        const [, id = ""] = /# keyfold key k(\d+)\n/.exec(found) ?? []
-        assert.strictEqual(
-          found,
-          `A='1'\n${"# filler\n".repeat(2_000)}# keyfold key k${id}\nKEY=${`secret-${id}-`.repeat(500)}\n`
-        )
-        assert.isAbove(Number(id), 0)
-        assert.strictEqual(readFileSync(path).length, found.length)
-      }
-    }),
-  60_000
+it.live("an environment file is the old or the new one, never a mix, where its writer is killed", () =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const path = join(folder, ".env")
+    for (let round = 0; round < 8; round++) {
+      writeFileSync(path, `A='1'\n${"# filler\n".repeat(2_000)}`, { mode: 0o600 })
+      assert.strictEqual(yield* runAndKill(folder, 3 + 7 * round), "SIGKILL")
+      const found = readFileSync(path, "utf8")
+      const [, id = ""] = /# keyfold key k(\d+)\n/.exec(found) ?? []
+      assert.strictEqual(
+        found,
+        `A='1'\n${"# filler\n".repeat(2_000)}# keyfold key k${id}\nKEY=${`secret-${id}-`.repeat(500)}\n`
+      )
+      assert.isAbove(Number(id), 0)
+      assert.strictEqual(readFileSync(path).length, found.length)
+    }
+  })
 )

@@ -11,51 +11,45 @@ const roundsOf = { sqlite: 5, postgres: 3 }
 const count = 40
 
 onEachDialect("the journals of several processes", ({ database, name }) => {
-  it.live(
-    "give each operation to exactly one process",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* database
-        const start = String(Date.now() + 1500)
-        const outputs = yield* Effect.forEach(
-          ["ada", "bob", "eve"],
-          (me) => Effect.map(run("claimTogether.ts", url, String(count), start, me), (text) => text.split("\n")),
-          { concurrency: "unbounded" }
-        )
-        for (let number = 0; number < count; number++) {
-          const answers = outputs.map((output) => output[number])
-          assert.strictEqual(answers.filter((answer) => answer === "claimed").length, 1, answers.join())
-          assert.notInclude(answers, "lost")
-        }
-        const journal = yield* SqlJournal.make({ url, secret: journalSecret })
-        assert.deepInclude(yield* journal.verify("monitoring"), { intact: true, entries: 3 * count })
-        for (const { epoch, minted, nonces, state } of yield* operationsOf(journal)) {
-          assert.deepStrictEqual([epoch, minted.length, nonces.length, state], [1, 1, 1, "delivered"])
-        }
-      }).pipe(Effect.scoped),
-    60_000
+  it.live("give each operation to exactly one process", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const start = String(Date.now() + 1500)
+      const outputs = yield* Effect.forEach(
+        ["ada", "bob", "eve"],
+        (me) => Effect.map(run("claimTogether.ts", url, String(count), start, me), (text) => text.split("\n")),
+        { concurrency: "unbounded" }
+      )
+      for (let number = 0; number < count; number++) {
+        const answers = outputs.map((output) => output[number])
+        assert.strictEqual(answers.filter((answer) => answer === "claimed").length, 1, answers.join())
+        assert.notInclude(answers, "lost")
+      }
+      const journal = yield* SqlJournal.make({ url, secret: journalSecret })
+      assert.deepInclude(yield* journal.verify("monitoring"), { intact: true, entries: 3 * count })
+      for (const { epoch, minted, nonces, state } of yield* operationsOf(journal)) {
+        assert.deepStrictEqual([epoch, minted.length, nonces.length, state], [1, 1, 1, "delivered"])
+      }
+    }).pipe(Effect.scoped)
   )
 
-  it.live(
-    "lose no acknowledged entry by kill -9 and leave an intact chain",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* database
-        const rounds = roundsOf[name]
-        const acknowledged = new Map<string, Set<State>>()
-        let head: string | undefined
-        for (let kills = 1; kills <= rounds; kills++) {
-          const signal = yield* runAndKill("journalChild.ts", [url, String(kills)], (line) => {
-            const [state = "", operationId = ""] = line.split(" ")
-            const known = acknowledged.get(operationId) ?? new Set()
-            acknowledged.set(operationId, known.add(state as State))
-          })
-          assert.strictEqual(signal, "SIGKILL")
-          head = yield* Effect.scoped(survived(url, acknowledged, head))
-        }
-        assert.isAbove(acknowledged.size, rounds)
-      }).pipe(Effect.scoped),
-    60_000
+  it.live("lose no acknowledged entry by kill -9 and leave an intact chain", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const rounds = roundsOf[name]
+      const acknowledged = new Map<string, Set<State>>()
+      let head: string | undefined
+      for (let kills = 1; kills <= rounds; kills++) {
+        const signal = yield* runAndKill("journalChild.ts", [url, String(kills)], (line) => {
+          const [state = "", operationId = ""] = line.split(" ")
+          const known = acknowledged.get(operationId) ?? new Set()
+          acknowledged.set(operationId, known.add(state as State))
+        })
+        assert.strictEqual(signal, "SIGKILL")
+        head = yield* Effect.scoped(survived(url, acknowledged, head))
+      }
+      assert.isAbove(acknowledged.size, rounds)
+    }).pipe(Effect.scoped)
   )
 })
 

@@ -58,43 +58,37 @@ const openTogether = (url: string, count: number, start: number) =>
   Effect.map(run("openTogether.ts", url, String(count), String(start)), (output) => output.split("\n"))
 
 onEachDialect("several processes", ({ database, name }) => {
-  it.live(
-    "open a new database at the same moment and all keep their keys",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* database
-        const start = Date.now() + 1500
-        const ids = yield* Effect.all(
-          Array.from({ length: 5 }, () => openTogether(url, 20, start)),
-          { concurrency: "unbounded" }
-        )
-        assert.strictEqual(ids.flat().length, 100)
-        const driver = yield* openUrl(url)
-        assert.sameMembers(yield* listAll(driver, 30), ids.flat())
-      }).pipe(Effect.scoped),
-    60_000
+  it.live("open a new database at the same moment and all keep their keys", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const start = Date.now() + 1500
+      const ids = yield* Effect.all(
+        Array.from({ length: 5 }, () => openTogether(url, 20, start)),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(ids.flat().length, 100)
+      const driver = yield* openUrl(url)
+      assert.sameMembers(yield* listAll(driver, 30), ids.flat())
+    }).pipe(Effect.scoped)
   )
 
-  it.live(
-    "lose no acknowledged create or revoke by kill -9 and leave no half-written row",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* database
-        const rounds = roundsOf[name]
-        const acknowledged: Acknowledged = { created: new Map(), revoked: new Set() }
-        for (let kills = 1; kills <= rounds; kills++) {
-          const before = acknowledged.created.size
-          const signal = yield* runAndKill("crashChild.ts", [url], (line) => read(acknowledged, line))
-          assert.strictEqual(signal, "SIGKILL")
-          // Every second time Keyfold itself is the first to meet what the kill left behind.
-          if (kills % 2 === 0) inspectFile(url)
-          yield* checkSurvivors(url, acknowledged, kills)
-          inspectFile(url)
-          assert.isAtLeast(acknowledged.created.size, before)
-        }
-        assert.isAbove(acknowledged.created.size, rounds)
-        assert.isAbove(acknowledged.revoked.size, 0)
-      }).pipe(Effect.scoped),
-    60_000
+  it.live("lose no acknowledged create or revoke by kill -9 and leave no half-written row", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const rounds = roundsOf[name]
+      const acknowledged: Acknowledged = { created: new Map(), revoked: new Set() }
+      for (let kills = 1; kills <= rounds; kills++) {
+        const before = acknowledged.created.size
+        const signal = yield* runAndKill("crashChild.ts", [url], (line) => read(acknowledged, line))
+        assert.strictEqual(signal, "SIGKILL")
+        // Every second time Keyfold itself is the first to meet what the kill left behind.
+        if (kills % 2 === 0) inspectFile(url)
+        yield* checkSurvivors(url, acknowledged, kills)
+        inspectFile(url)
+        assert.isAtLeast(acknowledged.created.size, before)
+      }
+      assert.isAbove(acknowledged.created.size, rounds)
+      assert.isAbove(acknowledged.revoked.size, 0)
+    }).pipe(Effect.scoped)
   )
 })

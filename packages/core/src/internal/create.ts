@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { IssuedKey } from "../ApiKey.ts"
 import { DriverError } from "../Driver.ts"
-import type { CreateOptions } from "../KeyStore.ts"
+import type { CreateOptions, KeyStore } from "../KeyStore.ts"
 import type { KeySpec } from "../KeySpec.ts"
 import { InvalidRequest, type KeyStoreError, OutcomeUnknown, Timeout, Unsupported } from "../KeyStoreError.ts"
 import * as OperationId from "../OperationId.ts"
@@ -25,7 +25,8 @@ const defaultWithin = Duration.seconds(30)
 /** While an attempt may still leave a key behind, nothing more definite than that can be said. */
 const settleFailure = (sender: senders.Sender, failure: CallFailure): CallFailure => {
   const { error } = failure
-  if (sender.unsettled === 0 || error.reason._tag === "OutcomeUnknown") return failure
+  const isSettled = sender.unsettled === 0 && sender.minted === undefined
+  if (isSettled || error.reason._tag === "OutcomeUnknown") return failure
   const problem = `an earlier attempt may still be carried out; the last one failed: ${error.reason.message}`
   return {
     ...failure,
@@ -99,11 +100,17 @@ const digestOf = (store: Store, { expiresAt, name, owner, provider, scopes, tags
     ? Effect.succeed("")
     : store.codec.digest([name ?? null, owner ?? null, scopes, expiresAt?.epochMilliseconds ?? null, tags, provider])
 
+/** A create that is under way, once it has begun. */
+interface Begun {
+  sender: senders.Sender | undefined
+}
+
 const send = Effect.fnUntraced(function* (
   store: Store,
   spec: ResolvedSpec,
   operationId: OperationId.OperationId,
-  within: Duration.Duration
+  within: Duration.Duration,
+  begun: Begun
 ): Effect.fn.Return<IssuedKey, CallFailure, Scope.Scope> {
   const delivery = yield* CurrentDelivery
   const put = delivery === undefined ? undefined : yield* handover.open(delivery)
@@ -118,48 +125,54 @@ const send = Effect.fnUntraced(function* (
     inherited: undefined,
     lease: undefined,
     unsettled: 0,
+    minted: undefined,
+    isHeld: false,
     isOver: false
   }
-  const progress: handover.Progress = { minted: undefined, isHeld: false }
-  return yield* mint(sender, within).pipe(
-    Effect.tap((minted) => Effect.sync(() => (progress.minted = minted))),
-    Effect.tap((minted) =>
-      Effect.mapError(handover.handOver(sender, progress, minted, put), (error) => ({
-        error,
-        attempts: minted.attempts,
-        exhausted: false
-      }))
-    ),
-    Effect.map(({ issued }) => issued),
-    // Outside every uninterruptible part, so that an interruption that came during one is seen here.
-    Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : handover.cleanUp(sender, progress)))
-  )
+  begun.sender = sender
+  const minted = yield* mint(sender, within)
+  yield* Effect.mapError(handover.handOver(sender, minted, put), (error) => ({
+    error,
+    attempts: minted.attempts,
+    exhausted: false
+  }))
+  return minted.issued
 }, Effect.scoped)
 
+const create = Effect.fnUntraced(function* (
+  store: Store,
+  spec: KeySpec,
+  options: CreateOptions,
+  begun: Begun
+): Effect.fn.Return<IssuedKey, KeyStoreError> {
+  yield* guarded(store, "create")
+  const { defaults = {}, scopeMap } = store.options
+  const resolved = yield* checked(
+    store,
+    "create",
+    resolveSpec(store.driver, defaults, scopeMap, spec, yield* DateTime.now)
+  )
+  const within = yield* readWithin(store, options)
+  yield* refuseUnsafe(store)
+  const operationId = options.operationId ?? (yield* OperationId.generate)
+  const issued = yield* send(store, resolved, operationId, within, begun).pipe(
+    Effect.mapError((failure) => failed(store, "create", failure, operationId))
+  )
+  const now = yield* DateTime.now
+  store.recent.add(issued.key.id, now.epochMilliseconds)
+  yield* store.reconciler.readBack(issued.key)
+  return { key: present(store, issued.key, now), secret: issued.secret }
+})
+
 /** Makes `create` of a store. */
-export const makeCreate = (store: Store) => {
-  const create = Effect.fnUntraced(function* (
-    spec: KeySpec,
-    options: CreateOptions
-  ): Effect.fn.Return<IssuedKey, KeyStoreError> {
-    yield* guarded(store, "create")
-    const { defaults = {}, scopeMap } = store.options
-    const resolved = yield* checked(
-      store,
-      "create",
-      resolveSpec(store.driver, defaults, scopeMap, spec, yield* DateTime.now)
-    )
-    const within = yield* readWithin(store, options)
-    yield* refuseUnsafe(store)
-    const operationId = options.operationId ?? (yield* OperationId.generate)
-    const issued = yield* send(store, resolved, operationId, within).pipe(
-      Effect.mapError((failure) => failed(store, "create", failure, operationId))
-    )
-    const now = yield* DateTime.now
-    store.recent.add(issued.key.id, now.epochMilliseconds)
-    yield* store.reconciler.readBack(issued.key)
-    return { key: present(store, issued.key, now), secret: issued.secret }
-  })
-  return (spec: KeySpec, options: CreateOptions = {}): Effect.Effect<IssuedKey, KeyStoreError> =>
-    observed(store.engine.meter, "create", create(spec, options))
-}
+export const makeCreate =
+  (store: Store): KeyStore["Service"]["create"] =>
+  (spec, options = {}) =>
+    Effect.suspend(() => {
+      const begun: Begun = { sender: undefined }
+      const creating = observed(store.engine.meter, "create", create(store, spec, options, begun))
+      // Outside of all else: an interruption at any step before it leaves a key that nobody holds.
+      return Effect.onExitPrimitive(creating, (exit) =>
+        Exit.isSuccess(exit) || begun.sender === undefined ? undefined : handover.cleanUp(begun.sender)
+      )
+    })

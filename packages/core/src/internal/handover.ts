@@ -23,12 +23,6 @@ export interface Put {
   readonly write: (issued: IssuedKey) => Effect.Effect<Receipt, SinkError>
 }
 
-/** How far a create has got. `isHeld` is set once a sink holds the secret, or the key was revoked again. */
-export interface Progress {
-  minted: Minted | undefined
-  isHeld: boolean
-}
-
 const defaultWithin = Duration.seconds(30)
 
 /** What the journal's lease covers beyond the time a sink may take. */
@@ -64,23 +58,22 @@ const noted = (
 const refusal = (reason: Reason) => new DriverError({ reason, sent: "maybe" })
 
 /** Revokes a key that nobody will hold; where that fails now, it is watched until it is gone. */
-const takeBack = (sender: Sender, progress: Progress, { issued, nonce }: Minted): Effect.Effect<boolean> =>
+const takeBack = (sender: Sender, { issued, nonce }: Minted): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const { store } = sender
     store.recent.add(issued.key.id, yield* Clock.currentTimeMillis)
     const isRevoked = yield* Effect.isSuccess(revokeOrGone(store, issued.key))
-    progress.isHeld = true
+    sender.isHeld = true
     if (!isRevoked) yield* suspect(sender, nonce, issued.key)
     return isRevoked
   }).pipe(Effect.uninterruptible)
 
 const takenBack = Effect.fnUntraced(function* (
   sender: Sender,
-  progress: Progress,
   minted: Minted,
   reason: Reason
 ): Effect.fn.Return<never, DriverError> {
-  const isRevoked = yield* takeBack(sender, progress, minted)
+  const isRevoked = yield* takeBack(sender, minted)
   const problem = `${reason.message}; key ${minted.issued.key.id} could not be revoked yet`
   return yield* refusal(isRevoked ? reason : new OutcomeUnknown({ problem }))
 })
@@ -130,7 +123,6 @@ const inTime = Effect.fnUntraced(function* (
 
 const toSink = Effect.fnUntraced(function* (
   sender: Sender,
-  progress: Progress,
   minted: Minted,
   put: Put
 ): Effect.fn.Return<void, DriverError> {
@@ -139,14 +131,14 @@ const toSink = Effect.fnUntraced(function* (
   const lasting = Duration.sum(put.within, margin)
   const extend = noted(sender, (journal, lease) => journal.minted(lease, nonce, key, lasting))
   // A process that stood still since it extended its lease must not believe that it still covers the delivery.
-  const isOurs = yield* Effect.catch(inTime(extend), ({ reason }) => takenBack(sender, progress, minted, reason))
-  if (!isOurs) return yield* takenBack(sender, progress, minted, overtaken)
+  const isOurs = yield* Effect.catch(inTime(extend), ({ reason }) => takenBack(sender, minted, reason))
+  if (!isOurs) return yield* takenBack(sender, minted, overtaken)
   const hold = (receipt: Receipt) =>
     Effect.sync(() => {
       put.delivery.receipt = receipt
-      progress.isHeld = true
+      sender.isHeld = true
     })
-  const confirmed = confirmSink(sender, progress, minted)
+  const confirmed = confirmSink(sender, minted)
   yield* Effect.uninterruptibleMask((restore) =>
     restore(write(put, issued, sender)).pipe(
       Effect.onInterrupt(() =>
@@ -156,7 +148,7 @@ const toSink = Effect.fnUntraced(function* (
       ),
       Effect.tap(hold),
       Effect.catch(({ message }) =>
-        Effect.flatMap(takeBack(sender, progress, minted), (revoked) =>
+        Effect.flatMap(takeBack(sender, minted), (revoked) =>
           Effect.fail(refusal(new NotDelivered({ problem: message, key, revoked })))
         )
       ),
@@ -191,39 +183,32 @@ const undecided = (sender: Sender, problem: string) =>
   })
 
 /** Notes that the sink has the secret. From then on the key is revoked only where another process has decided so. */
-const confirmSink = Effect.fnUntraced(function* (
-  sender: Sender,
-  progress: Progress,
-  minted: Minted
-): Effect.fn.Return<void, DriverError> {
+const confirmSink = Effect.fnUntraced(function* (sender: Sender, minted: Minted): Effect.fn.Return<void, DriverError> {
   const noting = noted(sender, (journal, lease) => journal.delivered(lease, minted.nonce, refOf(minted.issued.key)))
   const asking = Effect.repeat(ownerOf(sender, minted), { schedule: soon, while: (owner) => owner === "open" })
   const owner = yield* Effect.flatMap(noting, (isNoted) => (isNoted ? Effect.succeed<Owner>("ours") : asking)).pipe(
     Effect.catch(({ reason }) => undecided(sender, reason.message))
   )
-  if (owner === "theirs") return yield* takenBack(sender, progress, minted, overtaken)
+  if (owner === "theirs") return yield* takenBack(sender, minted, overtaken)
   if (owner === "open") return yield* undecided(sender, "another process is at work; recover tells what it decided")
 })
 
-const confirmCaller = (sender: Sender, progress: Progress, minted: Minted): Effect.Effect<void, DriverError> =>
+const confirmCaller = (sender: Sender, minted: Minted): Effect.Effect<void, DriverError> =>
   noted(sender, (journal, lease) => journal.delivered(lease, minted.nonce, refOf(minted.issued.key))).pipe(
     Effect.flatMap((isNoted) => (isNoted ? Effect.succeed<Owner>("ours") : ownerOf(sender, minted))),
-    Effect.catch(({ reason }) => takenBack(sender, progress, minted, reason)),
-    Effect.flatMap((owner) => (owner === "ours" ? Effect.void : takenBack(sender, progress, minted, overtaken)))
+    Effect.catch(({ reason }) => takenBack(sender, minted, reason)),
+    Effect.flatMap((owner) => (owner === "ours" ? Effect.void : takenBack(sender, minted, overtaken)))
   )
 
 /** Has the secret held by whom it is for: the sink, or the caller. A key that cannot be handed over is revoked again. */
-export const handOver = (
-  sender: Sender,
-  progress: Progress,
-  minted: Minted,
-  put: Put | undefined
-): Effect.Effect<void, DriverError> =>
-  put === undefined ? confirmCaller(sender, progress, minted) : toSink(sender, progress, minted, put)
+export const handOver = (sender: Sender, minted: Minted, put: Put | undefined): Effect.Effect<void, DriverError> =>
+  put === undefined ? confirmCaller(sender, minted) : toSink(sender, minted, put)
 
 /** Ends a create that did not succeed: a key that was made and that nobody holds is revoked in the background. */
-export const cleanUp = (sender: Sender, { isHeld, minted }: Progress): Effect.Effect<void> =>
-  Effect.andThen(
+export const cleanUp = (sender: Sender): Effect.Effect<void> => {
+  const { isHeld, minted } = sender
+  return Effect.andThen(
     minted === undefined || isHeld ? Effect.void : suspect(sender, minted.nonce, minted.issued.key),
     giveUp(sender)
   )
+}

@@ -39,6 +39,10 @@ export interface Sender {
   lease: Lease | undefined
   /** Attempts that nobody watches or whose watch is not over, and what was inherited and is not revoked yet. */
   unsettled: number
+  /** The key, from the moment it is known: an interruption may come before anybody else hears of it. */
+  minted: Minted | undefined
+  /** Set once somebody holds the secret, or the key was revoked again. */
+  isHeld: boolean
   isOver: boolean
 }
 
@@ -245,7 +249,7 @@ export const attempt = Effect.fnUntraced(function* (
   const issued = yield* store.driver.create(request).pipe(
     Effect.onExit(
       Effect.fnUntraced(function* (exit) {
-        if (Exit.isSuccess(exit)) return
+        if (Exit.isSuccess(exit)) return void (sender.minted = { issued: exit.value, nonce })
         const failure = Exit.findErrorOption(exit)
         const isRefused = failure._tag === "Some" && !isAmbiguous(failure.value)
         if (!isRefused) watch = yield* suspect(sender, nonce)

@@ -3,6 +3,7 @@ import type { KeyStores, Source } from "@keyfold/core/KeyStores"
 import type { ConfigurationError } from "@keyfold/core/ConfigurationError"
 import * as Inventory from "@keyfold/lifecycle/Inventory"
 import * as Command from "effect/cli/Command"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { basename } from "node:path"
@@ -34,7 +35,9 @@ const openAll = Effect.fnUntraced(function* (
   const configuration = yield* readConfiguration(settings)
   const { open } = yield* Effect.promise(() => import("@keyfold/config/Tenants"))
   const { layer } = yield* Effect.promise(() => import("@keyfold/undici/UndiciTransport"))
-  return { stores: yield* Effect.provide(open(configuration), layer), file: basename(configuration.file) }
+  // Each store is read once: left open, those that are read already would be most of the memory.
+  const stores = yield* Effect.provide(open({ ...configuration, idle: Duration.zero }), layer)
+  return { stores, file: basename(configuration.file) }
 })
 
 const formatOf = (name: FormatName, file: string): Format => {
