@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { markCalls } from "../src/build/pureCalls.ts"
 import { bundle } from "../src/sizeBenchmark/bundle.ts"
@@ -21,6 +22,15 @@ describe("marking calls as pure", () => {
 
   it("marks what a class does once, when it is made", () => {
     assert.strictEqual(markCalls(`class A { static b = f() }\n`), `class A { static b = /*#__PURE__*/ f() }\n`)
+  })
+})
+
+describe("the bundle of the command", () => {
+  it("has no letter that makes the engine keep a file in two bytes for each of its letters", () => {
+    const folder = join(repository, "packages/keyfold/dist/bundle")
+    const files = readdirSync(folder).filter((name) => name.endsWith(".cjs"))
+    assert.include(files, "main.cjs")
+    for (const name of files) assert.notMatch(readFileSync(join(folder, name), "utf8"), /[\u0080-\uffff]/, name)
   })
 })
 

@@ -65,6 +65,17 @@ const lazySegmenter: Plugin = {
   }
 }
 
+/** A source with a letter beyond Latin 1 takes two bytes for each of its letters, in memory and whenever it is read. */
+const asciiOnly: Plugin = {
+  name: "ascii only",
+  generateBundle(_, files) {
+    const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+    for (const file of Object.values(files)) {
+      if (file.type === "chunk") file.code = file.code.replaceAll(/[\u0080-\uffff]/g, escape)
+    }
+  }
+}
+
 const packageFolder = (path: string): string =>
   existsSync(join(path, "package.json")) && readJson<Manifest>(join(path, "package.json")).name !== undefined
     ? path
@@ -92,7 +103,7 @@ export const bundleCommand = async (folder: string): Promise<void> => {
     input: { main: join(folder, "dist/internal/main.js") },
     platform: "node",
     external: ["pg-native", /^@keyfold\/gateway/],
-    plugins: [plugin, lazySegmenter],
+    plugins: [plugin, lazySegmenter, asciiOnly],
     checks: { emptyImportMeta: false, ineffectiveDynamicImport: false }
   })
   const { output } = await bundle.write({
