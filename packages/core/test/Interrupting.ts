@@ -1,7 +1,7 @@
 /** Interruptions at every step of some work: where it can be cut off, and what it leaves then. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as Exit from "effect/Exit"
 import { MixedScheduler, Scheduler } from "effect/Scheduler"
 
 /**
@@ -47,6 +47,6 @@ export const atEveryStep = <A extends { readonly exit: Exit.Exit<unknown, unknow
     do {
       const steps = Array.from({ length: atOnce }, (_, index) => ends.length + index + 1)
       ends.push(...(yield* Effect.forEach(steps, run, { concurrency: "unbounded" })))
-    } while (!ends.slice(-atOnce).every(({ exit }) => exit._tag === "Success"))
+    } while (!ends.slice(-atOnce).every(({ exit }) => Exit.isSuccess(exit)))
     return ends
   })

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { KeyId } from "@keyfold/core/ApiKey"
 import * as Journal from "@keyfold/core/Journal"
 import * as KeyStore from "@keyfold/core/KeyStore"
 import { OperationId } from "@keyfold/core/OperationId"
@@ -12,6 +11,7 @@ import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
 import * as MarkerBackend from "./MarkerBackend.ts"
 import { pass, passing, until } from "./Passing.ts"
+import { remembering } from "./RememberingSink.ts"
 
 const operation = OperationId.make("op-1")
 const address = { store: "marked", operationId: operation }
@@ -23,25 +23,6 @@ const takenOver = (journal: Journal.Journal) =>
     const claim = yield* journal.claim({ ...address, nonce: "other", spec: "", lasting: Duration.minutes(5) })
     return claim.kind === "claimed" ? claim.lease : assert.fail("the lease is not over")
   })
-
-/** A sink that remembers which key it holds, and says so. */
-const remembering = (written: Effect.Effect<void> = Effect.void) => {
-  let held: Option.Option<KeyId> = Option.none()
-  const write = ({ key }: { readonly key: { readonly id: KeyId } }) =>
-    Effect.andThen(
-      written,
-      Effect.sync(() => {
-        held = Option.some(key.id)
-        return { holds: held }
-      })
-    )
-  const sink: Sink.Sink = {
-    name: "a box",
-    open: Effect.succeed((issued) => Effect.uninterruptible(write(issued))),
-    holds: () => Effect.sync(() => held)
-  }
-  return { sink, held: () => held }
-}
 
 const open = Effect.fnUntraced(function* (around: (journal: Journal.Journal) => Journal.Journal) {
   const backend = MarkerBackend.make({ visibility: 0 })

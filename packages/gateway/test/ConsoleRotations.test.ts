@@ -5,6 +5,7 @@ import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { fieldsOf, linksOf, visitor, type Page } from "./ConsoleVisitor.ts"
+import { eventually } from "./Eventually.ts"
 import { journaled, rotating, type Place } from "./Rotating.ts"
 import { make } from "./World.ts"
 
@@ -23,14 +24,12 @@ const opened = Effect.gen(function* () {
     )
   const person = visitor(world.fetch)
   yield* person.signIn(admin)
-  const until = Effect.fnUntraced(function* (address: string, said: string) {
-    for (let tries = 0; tries < 3000; tries++) {
-      const page = yield* person.get(address)
-      if (page.seen.includes(said)) return page
-      yield* Effect.sleep("20 millis")
-    }
-    return assert.fail(`the rotation did not get to "${said}": ${(yield* person.get(address)).seen}`)
-  })
+  const until = (address: string, said: string) =>
+    eventually(
+      person.get(address),
+      ({ seen }) => seen.includes(said),
+      ({ seen }) => `the rotation did not get to "${said}": ${seen}`
+    )
   return { ...world, ...person, ci, old: { id: key.id, secret }, isValid, until }
 })
 

@@ -9,6 +9,7 @@ import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { eventually } from "./Eventually.ts"
 import { journaled, rotating, type Place } from "./Rotating.ts"
 import { make, type Answer, type Ask } from "./World.ts"
 
@@ -41,14 +42,12 @@ const world = Effect.fnUntraced(function* (
   const act = (id: unknown, what: string, body?: Body, more: Ask = {}) =>
     ask(`POST /v1/tenants/acme/rotations/${String(id)}/${what}`, { key: admin, body, ...more })
   const look = (id: unknown) => ask(`GET /v1/tenants/acme/rotations/${String(id)}`, { key: admin })
-  const until = Effect.fnUntraced(function* (id: unknown, member: string, value: string) {
-    for (let tries = 0; tries < 3000; tries++) {
-      const answer = yield* look(id)
-      if (answer.json[member] === value) return answer
-      yield* Effect.sleep("20 millis")
-    }
-    return assert.fail(`the rotation did not get to ${value}: ${(yield* look(id)).text}`)
-  })
+  const until = (id: unknown, member: string, value: string) =>
+    eventually(
+      look(id),
+      ({ json }) => json[member] === value,
+      ({ text }) => `the rotation did not get to ${value}: ${text}`
+    )
   const reach = (id: unknown, status: string) => until(id, "status", status)
   const inStep = (id: unknown, step: string) => until(id, "step", step)
   return { ...made, places, create, old, isValid, rotate, act, look, reach, inStep }

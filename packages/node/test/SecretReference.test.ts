@@ -12,6 +12,7 @@ import { TestClock } from "effect/testing"
 import { chmod, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { inspect } from "node:util"
+import { isAlive, waitFor } from "./Processes.ts"
 import { temporaryFolder } from "./TemporaryFolder.ts"
 
 const canary = "canary-5e2f"
@@ -33,23 +34,6 @@ const assertHidden = (error: ConfigurationError) => {
   assert.instanceOf(error, ConfigurationError)
   assert.notInclude(`${error.message}${JSON.stringify(error)}${inspect(error, { depth: 9 })}`, canary)
 }
-
-const isAlive = (pid: number) => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-const waitFor = (condition: () => boolean | Promise<boolean>) =>
-  Effect.promise(async () => {
-    for (let attempt = 0; attempt < 6000 && !(await condition()); attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    return condition()
-  })
 
 describe("parse", () => {
   it("reads each of the three forms", () => {

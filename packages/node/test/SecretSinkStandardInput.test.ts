@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import { existsSync } from "node:fs"
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { isAlive, waitFor } from "./Processes.ts"
 import { deliver, held, identify, issue } from "./Sinks.ts"
 import { temporaryFolder } from "./TemporaryFolder.ts"
 
@@ -18,23 +19,6 @@ const node = process.execPath
 
 const text = (path: string) => Effect.promise(() => readFile(path, "utf8"))
 const shell = (script: string, ...rest: ReadonlyArray<string>) => ["sh", "-c", script, "sh", ...rest] as const
-
-const isAlive = (pid: number) => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-const waitFor = (condition: () => boolean | Promise<boolean>) =>
-  Effect.promise(async () => {
-    for (let attempt = 0; attempt < 6000 && !(await condition()); attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    return condition()
-  })
 
 /** Everything that can be seen of a delivery that fails, and what it says. */
 const refusal = Effect.fnUntraced(function* (

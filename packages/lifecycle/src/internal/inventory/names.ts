@@ -15,18 +15,14 @@ interface Hash {
   low: number
 }
 
-const mix = (hash: Hash, code: number): void => {
-  hash.high = Math.imul(hash.high ^ code, 2_654_435_761)
-  hash.low = Math.imul(hash.low ^ code, 1_597_334_677)
-}
-
-const mixText = (hash: Hash, text: string): void => {
+/** Adds a code and the text behind it. */
+const mix = (hash: Hash, code: number, text: string): void => {
   // Kept out of the hash on the way: writing to memory for each letter takes longer than all else.
   let { high, low } = hash
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    high = Math.imul(high ^ code, 2_654_435_761)
-    low = Math.imul(low ^ code, 1_597_334_677)
+  for (let at = -1; at < text.length; at++) {
+    const next = at < 0 ? code : text.charCodeAt(at)
+    high = Math.imul(high ^ next, 2_654_435_761)
+    low = Math.imul(low ^ next, 1_597_334_677)
   }
   hash.high = high
   hash.low = low
@@ -41,11 +37,9 @@ const finish = (hash: Hash): void => {
 const digest = (hash: Hash, tenant: string | undefined, name: string): void => {
   hash.high = 0x7ee3623b
   hash.low = 0x41c6ce57
-  mix(hash, tenant === undefined ? 0 : 1)
-  mixText(hash, tenant ?? "")
+  mix(hash, tenant === undefined ? 0 : 1, tenant ?? "")
   // No UTF-16 unit: it ends the tenant, so that none of its letters can move into the name.
-  mix(hash, 0x1_0000)
-  mixText(hash, name)
+  mix(hash, 0x1_0000, name)
   finish(hash)
   // Both halves zero stand for an empty slot.
   if (hash.high === 0 && hash.low === 0) hash.low = 1
